@@ -1,0 +1,78 @@
+# Everyday commands. `make help` lists them; STACK=name chooses a stack (default: dev).
+STACK ?= dev
+export STACK
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# The exports of `make env`, for one recipe.
+WITH_ENV := source toolchain/env.sh
+OPS := python -m ops --stack "$(STACK)"
+
+.PHONY: help up down status outputs logs psql env test lint format bench lock purge toolchain
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  STACK=name PORT=8090   another dev stack beside dev: make up STACK=alice PORT=8090"
+
+toolchain:
+	@toolchain/install.sh
+
+up: toolchain ## Bring the stack up, or up to date (STACK=, PORT= for a new one)
+	@$(WITH_ENV)
+	exec $(OPS) up $(if $(PORT),--port $(PORT))
+
+down: toolchain ## Remove the stack and its data; asks first (YES=1: does not)
+	@$(WITH_ENV)
+	exec $(OPS) down $(if $(filter 1 yes true,$(YES)),--yes)
+
+status: ## Show the stack's containers and their health
+	@$(WITH_ENV)
+	exec $(OPS) status
+
+outputs: ## Print the stack's outputs as JSON, secrets masked (SECRETS=1: in clear)
+	@$(WITH_ENV)
+	exec $(OPS) outputs $(if $(filter 1 yes true,$(SECRETS)),--show-secrets)
+
+logs: ## Print the API's logs (C=database: another component; F=1: follow)
+	@$(WITH_ENV)
+	exec $(OPS) logs --component $(or $(C),api) $(if $(filter 1 yes true,$(F)),--follow)
+
+psql: ## Open psql on the stack's database
+	@$(WITH_ENV)
+	exec $(OPS) psql
+
+env: ## Print the exports with which plain `pulumi` works: eval "$$(make env)"
+	@toolchain/env.sh
+
+test: toolchain ## Run all tests; the end-to-end tier deploys and removes a stack of its own (T=path: some)
+	@$(WITH_ENV)
+	exec pytest $(T)
+
+lint: toolchain ## Check style, types and the migrations' lock risk
+	@$(WITH_ENV)
+	ruff check .
+	ruff format --check .
+	basedpyright --warnings
+	for revision in $$(python -m migrations sql --list); do python -m migrations sql "$$revision"; done > /dev/null
+
+format: toolchain ## Format the code
+	@$(WITH_ENV)
+	ruff check --fix .
+	ruff format .
+
+bench: toolchain ## Measure cold, warm and no-op times, each part named (minutes)
+	@$(WITH_ENV)
+	exec python -m bench
+
+lock: toolchain ## Compile the requirements anew from pyproject.toml
+	@$(WITH_ENV)
+	uv pip compile -q --universal --generate-hashes --python-version 3.11 pyproject.toml --group infra --group dev -o requirements/dev.txt
+	uv pip compile -q --universal --generate-hashes --python-version 3.11 pyproject.toml -c requirements/dev.txt -o requirements/app.txt
+
+purge: ## Remove our images and the toolchain from this machine; stacks and their state stay
+	@toolchain/uninstall.sh

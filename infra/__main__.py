@@ -1,0 +1,16 @@
+"""What a stack consists of: its settings, and the environment that they describe."""
+
+import pulumi
+
+from infra import settings
+from infra.local import environment as local_environment
+
+stack = settings.load()
+
+if stack.environment == "dev":
+    local_environment.deploy(stack)
+else:
+    raise pulumi.RunError(
+        f"Pulumi.{stack.name}.yaml: the settings are valid, but the resources of {stack.environment} are not declared "
+        "yet; only a dev stack can be deployed with this release"
+    )

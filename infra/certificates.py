@@ -1,0 +1,172 @@
+"""The stack's own certificate authority and the server certificates that it signs."""
+
+import datetime as dt
+import ipaddress
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+import pulumi
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider
+
+AUTHORITY_LIFE = dt.timedelta(days=3650)
+# The longest life that public clients accept for a server certificate is 825 days (Apple, since 2019).
+SERVER_LIFE = dt.timedelta(days=825)
+RENEWED_BEFORE = dt.timedelta(days=90)
+
+
+def issue_authority(common_name: str) -> tuple[str, str]:
+    """A new certificate authority as (certificate, private key), both PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    certificate = (
+        _builder(name, name, key.public_key(), key.public_key(), AUTHORITY_LIFE)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_key_usage(signs_certificates=True), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return _pem(certificate), _key_pem(key)
+
+
+def issue_server(authority_pem: str, authority_key_pem: str, hosts: Sequence[str]) -> tuple[str, str]:
+    """A server certificate for `hosts` (names or addresses) as (certificate, private key), both PEM."""
+    authority = x509.load_pem_x509_certificate(authority_pem.encode())
+    authority_key = serialization.load_pem_private_key(authority_key_pem.encode(), password=None)
+    assert isinstance(authority_key, ec.EllipticCurvePrivateKey)
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0])])
+    certificate = (
+        _builder(name, authority.subject, key.public_key(), authority_key.public_key(), SERVER_LIFE)
+        .add_extension(x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(signs_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .sign(authority_key, hashes.SHA256())
+    )
+    return _pem(certificate), _key_pem(key)
+
+
+def due_for_renewal(certificate_pem: str, now: dt.datetime | None = None) -> bool:
+    """Whether a certificate ends within RENEWED_BEFORE."""
+    end = x509.load_pem_x509_certificate(certificate_pem.encode()).not_valid_after_utc
+    return end - (now or dt.datetime.now(dt.UTC)) < RENEWED_BEFORE
+
+
+def _builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey,
+    issuer_key: ec.EllipticCurvePublicKey,
+    life: dt.timedelta,
+) -> x509.CertificateBuilder:
+    now = dt.datetime.now(dt.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(minutes=5))  # a client's clock may be a little behind
+        .not_valid_after(now + life)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), critical=False)
+    )
+
+
+def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def _pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _key_pem(key: ec.EllipticCurvePrivateKey) -> str:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+
+
+class AuthorityProvider(ResourceProvider):
+    serialize_as_secret_always = False
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        certificate, key = issue_authority(props["common_name"])
+        return CreateResult(secrets.token_hex(8), {**props, "certificate": certificate, "private_key": key})
+
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        changed = olds["common_name"] != news["common_name"] or due_for_renewal(olds["certificate"])
+        return DiffResult(changes=changed, replaces=["common_name"] if changed else [])
+
+
+class CertificateAuthority(Resource, name="CertificateAuthority"):
+    """Signs the certificates of one stack. `certificate` is what its clients trust."""
+
+    certificate: pulumi.Output[str]
+    private_key: pulumi.Output[str]
+
+    def __init__(self, name: str, common_name: str, opts: pulumi.ResourceOptions | None = None) -> None:
+        options = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(additional_secret_outputs=["private_key"]))
+        props = {"common_name": common_name, "certificate": None, "private_key": None}
+        super().__init__(AuthorityProvider(), name, props, options)
+
+
+class ServerCertificateProvider(ResourceProvider):
+    serialize_as_secret_always = False
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        certificate, key = issue_server(props["authority"], props["authority_key"], props["hosts"])
+        return CreateResult(secrets.token_hex(8), {**props, "certificate": certificate, "private_key": key})
+
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        replaces = [key for key in ("authority", "hosts") if olds[key] != news[key]]
+        if not replaces and due_for_renewal(olds["certificate"]):
+            replaces = ["hosts"]
+        return DiffResult(changes=bool(replaces), replaces=replaces)
+
+
+class ServerCertificate(Resource, name="ServerCertificate"):
+    """A certificate for a server inside the stack, signed by the stack's authority and renewed by `pulumi up`."""
+
+    certificate: pulumi.Output[str]
+    private_key: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        authority: CertificateAuthority,
+        hosts: Sequence[str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        options = pulumi.ResourceOptions.merge(
+            opts, pulumi.ResourceOptions(additional_secret_outputs=["private_key", "authority_key"])
+        )
+        props = {
+            "authority": authority.certificate,
+            "authority_key": authority.private_key,
+            "hosts": list(hosts),
+            "certificate": None,
+            "private_key": None,
+        }
+        super().__init__(ServerCertificateProvider(), name, props, options)

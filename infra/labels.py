@@ -1,0 +1,23 @@
+"""The labels by which a stack's containers, volumes and networks are found, also when its state does not know them."""
+
+import hashlib
+import os
+
+STACK = "nuggetwise.stack"
+COMPONENT = "nuggetwise.component"
+STATE = "nuggetwise.state"
+
+
+def state_id() -> str:
+    """Tells this user's state from another's on the same Docker Engine, whose stack may bear the same name."""
+    return hashlib.sha256(os.environ.get("PULUMI_BACKEND_URL", "").encode()).hexdigest()[:12]
+
+
+def of_stack(stack: str) -> dict[str, str]:
+    """What everything of one stack carries."""
+    return {STACK: stack, STATE: state_id()}
+
+
+def of_component(stack: str, component: str) -> dict[str, str]:
+    """What everything of one component of one stack carries."""
+    return {**of_stack(stack), COMPONENT: component}

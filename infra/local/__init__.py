@@ -1,0 +1,1 @@
+"""The dev environment: everything as containers of this machine's Docker Engine."""

@@ -1,0 +1,72 @@
+"""The API's replicas."""
+
+import base64
+
+import pulumi
+import pulumi_docker as docker
+
+from infra import release
+from infra.generated_secret import GeneratedSecret
+from infra.local import container
+from infra.local.cache import Cache
+from infra.local.database import Database
+from infra.settings import Settings
+
+# Docker hands out its networks from the private ranges of RFC 1918; within the stack's own, only nginx talks to a
+# replica's port 3000.
+TRUSTED_PROXIES = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
+
+
+class Api(pulumi.ComponentResource):
+    """Equal replicas that share a network alias. A changed one is created and healthy before the old one stops."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        image: docker.RemoteImage,
+        database: Database,
+        cache: Cache,
+        network: docker.Network,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        super().__init__("nuggetwise:local:Api", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        environment: dict[str, pulumi.Input[str]] = {
+            "APP_VERSION": release.app_version(),
+            "DATABASE_POOL_SIZE": str(settings.api.pool_size),
+            "DATABASE_URL": database.url,
+            "ENCRYPTION_KEY": GeneratedSecret(f"{name}-encryption-key", child).value.apply(encryption_key),
+            "ENVIRONMENT": settings.environment,
+            "FRONTEND_URL": settings.frontend_url,
+            "JWT_SECRET": GeneratedSecret(f"{name}-jwt-secret", child).value,
+            "PORT": "3000",
+            "REDIS_URL": cache.url,
+            "TRUSTED_PROXIES": TRUSTED_PROXIES,
+        }
+        for index in range(settings.api.replicas):
+            container.run(
+                f"{name}-{index}",
+                settings.name,
+                container.Spec(
+                    component="api",
+                    image=image,
+                    probe=container.Probe(["probe"]),
+                    memory=512,
+                    cpus=0.5,
+                    environment=environment,
+                    aliases=["api"],
+                    grace=30,
+                ),
+                network,
+                child,
+            )
+        self.register_outputs({})
+
+
+def encryption_key(digits: str) -> str:
+    """64 hexadecimal digits as the API wants its keys: `<key id>:<base64 of 32 bytes>`.
+
+    The id is taken from the key, so that another key has another id.
+    """
+    return f"{digits[:8]}:{base64.b64encode(bytes.fromhex(digits)).decode()}"

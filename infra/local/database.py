@@ -1,0 +1,60 @@
+"""PostgreSQL in a container, its data in a volume."""
+
+import pulumi
+import pulumi_docker as docker
+
+from infra.generated_secret import GeneratedSecret
+from infra.local import container, image
+from infra.settings import Settings
+
+NAME = "nuggetwise"
+ADMIN, OWNER, API = "postgres", "nuggetwise_owner", "nuggetwise_api"
+
+
+class Database(pulumi.ComponentResource):
+    """A PostgreSQL 17 server for one stack.
+
+    `identity` changes with the volume, and so tells a new, empty database from the one that was there before.
+    """
+
+    url: pulumi.Output[str]
+    owner_url: pulumi.Output[str]
+    admin_url: pulumi.Output[str]
+    identity: pulumi.Output[str]
+
+    def __init__(self, name: str, settings: Settings, network: docker.Network, opts: pulumi.ResourceOptions) -> None:
+        super().__init__("nuggetwise:local:Database", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        passwords = {role: GeneratedSecret(f"{name}-{role}-password", child).value for role in (ADMIN, OWNER, API)}
+        volume = container.volume(f"{name}-data", settings.name, "database", child)
+        container.run(
+            name,
+            settings.name,
+            container.Spec(
+                component="database",
+                image=image.build("database", child),
+                probe=container.Probe(["pg_isready", "-q", "-h", "/run/postgresql"]),
+                memory=1024,
+                environment={
+                    "POSTGRES_PASSWORD": passwords[ADMIN],
+                    "MAX_CONNECTIONS": str(settings.database.max_connections),
+                },
+                aliases=["database"],
+                volumes={"/var/lib/postgresql": volume},
+                tmpfs={"/run/postgresql": "rw,noexec,nosuid,nodev,size=1m,mode=1777"},
+                shared_memory=256,
+                grace=60,
+            ),
+            network,
+            # Two servers on one volume would destroy it, so the old one goes first.
+            pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+        )
+
+        def url(role: str, database: str) -> pulumi.Output[str]:
+            return pulumi.Output.concat("postgresql://", role, ":", passwords[role], "@database:5432/", database)
+
+        self.url = url(API, NAME)
+        self.owner_url = url(OWNER, NAME)
+        self.admin_url = url(ADMIN, "postgres")
+        self.identity = volume.name
+        self.register_outputs({})

@@ -1,0 +1,64 @@
+"""The dev environment, composed."""
+
+import pulumi
+
+from infra import outputs, release
+from infra.local import image, migration, network
+from infra.local.api import Api
+from infra.local.cache import Cache
+from infra.local.database import Database
+from infra.local.load_balancer import LoadBalancer
+from infra.local.metrics import Metrics
+from infra.local.object_store import ObjectStore
+from infra.settings import Settings
+
+
+def deploy(settings: Settings) -> None:
+    """Declares every resource of a dev stack and exports its outputs."""
+    assert settings.port is not None  # what the settings' own check promises for dev
+    top = pulumi.ResourceOptions()
+    net = network.create(settings.name, top)
+    nginx = image.build("nginx", top)
+    api_image = image.build("api", top)
+
+    database = Database("database", settings, net, top)
+    cache = Cache("cache", settings, net, top)
+    store = ObjectStore("object-store", settings, settings.port + 2, nginx, net, top)
+    step = migration.run(
+        "migrations",
+        settings.name,
+        api_image,
+        net,
+        database.identity,
+        {
+            "ADMIN_DATABASE_URL": database.admin_url,
+            "OWNER_DATABASE_URL": database.owner_url,
+            "DATABASE_URL": database.url,
+        },
+        pulumi.ResourceOptions(depends_on=[database]),
+    )
+    api = Api(
+        "api", settings, api_image, database, cache, net, pulumi.ResourceOptions(depends_on=[step, database, cache])
+    )
+    balancer = LoadBalancer(
+        "load-balancer", settings, settings.port, nginx, net, pulumi.ResourceOptions(depends_on=[api])
+    )
+    metrics = Metrics("metrics", settings, settings.port + 1, net, top)
+
+    outputs.export(
+        environment=settings.environment,
+        api_url=balancer.url,
+        health_url=f"{balancer.url}/api/health",
+        frontend_url=settings.frontend_url,
+        app_version=release.app_version(),
+        image=api_image.name,
+        schema_revision=step.schema_revision,
+        migration_exit_code=step.exit_code,
+        migration_log=step.log,
+        database_url=database.url,
+        redis_url=cache.url,
+        backup_bucket=settings.backups.bucket,
+        object_store_url=store.url,
+        object_store_ca=store.authority,
+        metrics_url=metrics.url,
+    )

@@ -1,0 +1,53 @@
+"""What a deployment is made from: digests of the sources, so that equal content always carries an equal name."""
+
+import hashlib
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# What each image is made from, relative to the project. A file that is in no list changes no image.
+IMAGE_SOURCES: dict[str, tuple[str, ...]] = {
+    "api": ("images/api", "requirements/app.txt", "app", "migrations"),
+    "database": ("images/database",),
+    "cache": ("images/cache",),
+    "nginx": ("images/nginx",),
+    "object-store": ("images/object-store",),
+    "prometheus": ("images/prometheus",),
+}
+
+
+def content_digest(sources: Iterable[str], root: Path = ROOT) -> str:
+    """SHA-256 over the names, modes' execute bits and bytes of all files under `sources`, in a fixed order.
+
+    Raises FileNotFoundError when a source is not there.
+    """
+    digest = hashlib.sha256()
+    for source in sorted(sources):
+        for path in _files(root / source):
+            executable = "x" if path.stat().st_mode & 0o100 else "-"
+            name = path.relative_to(root).as_posix()
+            content = path.read_bytes()
+            digest.update(f"{name}\0{executable}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise FileNotFoundError(f"{path}: an image is made from it, but it is not there")
+    found = (p for p in path.rglob("*") if p.is_file())
+    return sorted(p for p in found if "__pycache__" not in p.parts and p.suffix != ".pyc")
+
+
+def image_name(image: str, root: Path = ROOT) -> str:
+    """`nuggetwise/<image>:<first 12 digits of the digest of its sources>`."""
+    return f"nuggetwise/{image}:{content_digest(IMAGE_SOURCES[image], root)[:12]}"
+
+
+def app_version(root: Path = ROOT) -> str:
+    """The release that the API calls itself: the project's version and the digest of the image's sources."""
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    return f"{project['version']}+{content_digest(IMAGE_SOURCES['api'], root)[:12]}"

@@ -1,0 +1,61 @@
+"""`python -m ops <command>`: what the Makefile calls."""
+
+import argparse
+import sys
+
+from infra.settings import SettingsError
+from ops.errors import OperatorError
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m ops", description=__doc__)
+    parser.add_argument("--stack", default="dev", help="the stack's name (default: dev)")
+    commands = parser.add_subparsers(dest="command", required=True)
+    up = commands.add_parser("up", help="deploy the stack")
+    up.add_argument("--port", type=int, help="first loopback port of a new stack")
+    down = commands.add_parser("down", help="remove the stack and its data")
+    down.add_argument("--yes", action="store_true", help="do not ask")
+    commands.add_parser("status", help="the stack's containers and their health")
+    outputs = commands.add_parser("outputs", help="the stack's outputs as JSON")
+    outputs.add_argument("--show-secrets", action="store_true", help="secrets in clear")
+    logs = commands.add_parser("logs", help="logs of a component's containers")
+    logs.add_argument("--component", default="api", help="the component (default: api)")
+    logs.add_argument("--follow", action="store_true", help="go on with new lines")
+    psql = commands.add_parser("psql", help="psql on the stack's database")
+    psql.add_argument("arguments", nargs="*", help="what psql is given, after --")
+    arguments = parser.parse_args()
+    try:
+        return run(arguments)
+    except (OperatorError, SettingsError) as error:
+        for line in str(error).splitlines():
+            print(f"error: {line}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def run(arguments: argparse.Namespace) -> int:
+    # Imported when asked for: the Docker client alone takes longer to load than `--help` should.
+    match arguments.command:
+        case "up":
+            from ops.up import up
+
+            return up(arguments.stack, arguments.port)
+        case "down":
+            from ops.down import down
+
+            return down(arguments.stack, yes=arguments.yes)
+        case _:
+            from ops import show
+    match arguments.command:
+        case "status":
+            return show.status(arguments.stack)
+        case "outputs":
+            return show.outputs(arguments.stack, show_secrets=arguments.show_secrets)
+        case "logs":
+            return show.logs(arguments.stack, arguments.component, follow=arguments.follow)
+        case _:
+            return show.psql(arguments.stack, arguments.arguments)
+
+
+sys.exit(main())

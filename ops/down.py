@@ -1,0 +1,41 @@
+"""`make down`: remove a stack and all its data."""
+
+import sys
+
+from ops import engine, leftovers, lock, preflight
+from ops.errors import OperatorError
+
+
+def down(stack: str, *, yes: bool) -> int:
+    """Destroys the stack's resources, its state and whatever else carries its label. Images and settings stay.
+
+    Raises OperatorError when the operator does not agree.
+    """
+    client = preflight.connect()
+    with lock.held(stack):
+        engine.release_dead_lock(stack)
+        exists = stack in engine.stacks()
+        if not exists and not leftovers.find(client, stack):
+            print(f"stack {stack} is not there; nothing to remove")
+            return 0
+        if not yes:
+            confirm(stack)
+        if exists:
+            state = engine.export(stack)
+            engine.clear_interruption(stack, state)
+            code = engine.pulumi("destroy", "--stack", stack, "--yes", "--skip-preview", "--refresh")
+            if code != 0:
+                raise OperatorError(f"stack {stack} was not removed as a whole; run the same command again")
+            engine.ask("stack", "rm", stack, "--yes", "--preserve-config")
+        leftovers.remove(leftovers.find(client, stack), data=True)
+    print(f"stack {stack} is gone, its data too")
+    return 0
+
+
+def confirm(stack: str) -> None:
+    """Asks for the stack's name. Raises OperatorError for any other answer, or where nobody can be asked."""
+    if not sys.stdin.isatty():
+        raise OperatorError(f"make down deletes the data of stack {stack}; without a terminal, say so: make down YES=1")
+    answer = input(f"This deletes stack {stack}: its database, its backups, its state. Type its name to go on: ")
+    if answer.strip() != stack:
+        raise OperatorError("nothing was removed")

@@ -1,0 +1,124 @@
+"""The Pulumi engine: its command line and what it keeps of a stack."""
+
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infra.release import ROOT
+from infra.settings import PROJECT
+from ops.errors import OperatorError
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One resource of a stack's state."""
+
+    urn: str
+    type: str
+    id: str
+
+
+def pulumi(*arguments: str) -> int:
+    """Runs `pulumi`, its output on this terminal. Returns its exit code."""
+    return subprocess.run(["pulumi", *arguments, "--non-interactive"], cwd=ROOT, check=False).returncode
+
+
+def ask(*arguments: str, stdin: str | None = None) -> str:
+    """What `pulumi` prints. Raises OperatorError with its error."""
+    done = subprocess.run(
+        ["pulumi", *arguments, "--non-interactive"], cwd=ROOT, check=False, capture_output=True, text=True, input=stdin
+    )
+    if done.returncode != 0:
+        raise OperatorError(_explained(done.stderr.strip()))
+    return done.stdout
+
+
+def _explained(error: str) -> str:
+    if "incorrect passphrase" in error:
+        where = os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_CONFIG_PASSPHRASE")
+        return (
+            f"the passphrase in {where} does not open this stack's state. Put the right one back (it was made together "
+            "with the state); without it the state's secrets are lost, and only `make down` and a new stack help. "
+            "Nothing was changed."
+        )
+    return error.removeprefix("error: ")
+
+
+def stacks() -> list[str]:
+    """Names of all stacks in the state."""
+    return [stack["name"] for stack in json.loads(ask("stack", "ls", "--json"))]
+
+
+def ensure_stack(stack: str) -> bool:
+    """Creates the stack in the state when it is not there. Returns whether it was created."""
+    if state_file(stack).exists() or stack in stacks():
+        return False
+    ask("stack", "init", stack)
+    return True
+
+
+def state_file(stack: str) -> Path:
+    """Where a state that is kept in files keeps this stack; elsewhere (S3) the path does not exist."""
+    home = os.environ.get("PULUMI_BACKEND_URL", "").removeprefix("file://")
+    return Path(home) / ".pulumi" / "stacks" / PROJECT / f"{stack}.json"
+
+
+def export(stack: str) -> dict[str, Any]:
+    """The stack's whole state, its secrets encrypted."""
+    return json.loads(ask("stack", "export", "--stack", stack))
+
+
+def resources(state: dict[str, Any]) -> Iterator[Resource]:
+    """The resources in an exported state, those about to be deleted included."""
+    for entry in state["deployment"].get("resources") or []:
+        yield Resource(entry["urn"], entry["type"], entry.get("id", ""))
+
+
+def clear_interruption(stack: str, state: dict[str, Any]) -> int:
+    """Forgets the operations that a killed `up` had begun. Returns how many there were.
+
+    What they may have made carries the stack's label, and the caller removes it.
+    """
+    pending = state["deployment"].pop("pending_operations", None) or []
+    if pending:
+        ask("stack", "import", "--stack", stack, "--force", stdin=json.dumps(state))
+    return len(pending)
+
+
+def release_dead_lock(stack: str) -> bool:
+    """Removes the lock that a killed `pulumi` left. Returns whether there was one.
+
+    Raises OperatorError when the process that holds it is alive, or runs on another machine.
+    """
+    home = os.environ.get("PULUMI_BACKEND_URL", "").removeprefix("file://")
+    folder = Path(home) / ".pulumi" / "locks" / "organization" / PROJECT / stack
+    found = False
+    for file in sorted(folder.glob("*.json")):
+        try:
+            lock = json.loads(file.read_text())
+        except (OSError, json.JSONDecodeError):
+            continue  # just being written or removed by a pulumi that is alive; that one reports for itself
+        here = lock.get("hostname") == socket.gethostname()
+        if not here or _alive(int(lock["pid"])):
+            raise OperatorError(
+                f"stack {stack} is being changed by another pulumi: process {lock['pid']} of {lock.get('username')} on "
+                f"{lock.get('hostname')}, since {lock.get('timestamp')}. Wait until it ends, then run this again."
+            )
+        file.unlink(missing_ok=True)
+        found = True
+    return found
+
+
+def _alive(pid: int) -> bool:
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        if Path("/proc/self").exists():
+            return False
+        return subprocess.run(["kill", "-0", str(pid)], check=False, capture_output=True).returncode == 0
+    return b"pulumi" in command  # the number may have been given to another program since

@@ -1,0 +1,61 @@
+"""`Pulumi.<stack>.yaml`: read before the engine starts, so that a mistake shows at once."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from infra import settings
+from infra.release import ROOT
+from ops.errors import OperatorError
+
+
+def path_of(stack: str) -> Path:
+    return ROOT / f"Pulumi.{stack}.yaml"
+
+
+def read(stack: str, port: int | None) -> settings.Settings:
+    """Settings of a stack. One that has no file yet gets a copy of dev's, on `port`.
+
+    Raises OperatorError for a missing port, one that contradicts the file, or a file that is not YAML, and
+    infra.settings.SettingsError for a wrong setting.
+    """
+    file = path_of(stack)
+    if not file.exists():
+        settings.parse(
+            stack, {**_config(path_of("dev")), f"{settings.PROJECT}:port": port}
+        )  # before anything is written
+        _copy_from_dev(stack, port)
+    parsed = settings.parse(stack, _config(file))
+    if port is not None and parsed.port != port:
+        raise OperatorError(
+            f"{file.name}: nuggetwise:port is {parsed.port}, but PORT={port} was asked for; edit the file"
+        )
+    if parsed.environment != "dev":
+        raise OperatorError(f"{file.name}: make manages dev stacks only; use `pulumi` itself for {parsed.environment}")
+    return parsed
+
+
+def _config(file: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(file.read_text())
+    except yaml.YAMLError as error:
+        raise OperatorError(f"{file.name}: is not YAML: {error}") from None
+    config = (document or {}).get("config") or {}
+    if not isinstance(config, dict):
+        raise OperatorError(f"{file.name}: `config` must be a block of keys")
+    return config
+
+
+def _copy_from_dev(stack: str, port: int | None) -> None:
+    if port is None:
+        raise OperatorError(
+            f"{path_of(stack).name} does not exist; give the new stack a port: make up STACK={stack} PORT=8090"
+        )
+    dev = path_of("dev").read_text()
+    lines = [
+        f"  nuggetwise:port: {port}" if line.strip().startswith("nuggetwise:port:") else line
+        for line in dev.splitlines()
+        if not line.startswith(("encryptionsalt:", "#"))
+    ]
+    path_of(stack).write_text("\n".join(["# A dev stack beside dev, copied from Pulumi.dev.yaml.", *lines, ""]))

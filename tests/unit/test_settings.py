@@ -1,0 +1,100 @@
+"""Stack settings: what is accepted, and how a mistake is told."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from infra import settings
+from infra.release import ROOT
+
+DEV: dict[str, Any] = {
+    "nuggetwise:environment": "dev",
+    "nuggetwise:port": "8080",
+    "nuggetwise:frontend_url": "http://localhost:3000",
+    "nuggetwise:api": '{"replicas": 3, "pool_size": 10}',
+    "nuggetwise:database": '{"kind": "container", "max_connections": 100}',
+    "nuggetwise:cache": '{"kind": "container"}',
+    "nuggetwise:backups": '{"bucket": "nuggetwise-backups-dev"}',
+}
+
+
+def error_of(stack: str = "dev", **changes: Any) -> str:
+    config = {**DEV, **{f"nuggetwise:{key}": value for key, value in changes.items()}}
+    with pytest.raises(settings.SettingsError) as caught:
+        settings.parse(stack, {key: value for key, value in config.items() if value is not None})
+    return str(caught.value)
+
+
+def committed(stack: str) -> dict[str, Any]:
+    return yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+
+
+@pytest.mark.parametrize("stack", ["dev", "staging", "production"])
+def test_the_committed_settings_are_valid(stack: str) -> None:
+    assert settings.parse(stack, committed(stack)).environment == stack
+
+
+def test_values_arrive_typed_whether_pulumi_hands_them_over_as_text_or_as_yaml() -> None:
+    parsed = settings.parse("dev", DEV)
+    assert (parsed.port, parsed.api.replicas, parsed.database.kind) == (8080, 3, "container")
+
+
+def test_keys_of_other_namespaces_are_not_ours_to_judge() -> None:
+    settings.parse("dev", {**DEV, "pulumi:autonaming": "{}", "aws:region": "eu-central-1"})
+
+
+def test_an_unknown_key_is_named_with_its_file_and_the_key_that_was_meant() -> None:
+    assert error_of(prot="8080") == "Pulumi.dev.yaml: nuggetwise:prot: unknown setting; did you mean port?"
+
+
+def test_an_unknown_key_inside_a_block_is_named_with_what_the_block_knows() -> None:
+    message = error_of(cache='{"kind": "container", "zzz": 1}')
+    assert message == "Pulumi.dev.yaml: nuggetwise:cache.zzz: unknown setting; known here: kind"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"port": "eighty"}, 'nuggetwise:port: "eighty" is not right; it must be the first of three loopback ports'),
+        ({"port": "80"}, 'nuggetwise:port: "80" is not right'),
+        ({"api": '{"replicas": 0}'}, "nuggetwise:api.replicas: 0 is not right; it must be a whole number from 1 to 12"),
+        ({"api": "{broken"}, "nuggetwise:api: "),
+        ({"environment": "prod"}, 'nuggetwise:environment: "prod" is not right; it must be dev, staging or production'),
+        ({"database": None}, "nuggetwise:database: is missing; set it to a block with kind, max_connections"),
+        ({"backups": '{"bucket": "Up_per"}'}, "nuggetwise:backups.bucket: "),
+        ({"port": None}, "nuggetwise:port: is missing"),
+    ],
+)
+def test_a_wrong_value_is_told_with_file_key_and_what_is_right(changes: dict[str, Any], expected: str) -> None:
+    assert error_of(**changes).startswith(f"Pulumi.dev.yaml: {expected}")
+
+
+def test_every_mistake_is_told_at_once() -> None:
+    assert len(error_of(port="x", environment="y", cache=None).splitlines()) == 3
+
+
+def test_more_connections_than_the_database_takes_are_refused_with_the_sum() -> None:
+    message = error_of(api='{"replicas": 6, "pool_size": 10}')
+    assert "nuggetwise:api.pool_size" in message
+    assert "= 130, above database.max_connections (100)" in message
+
+
+def test_staging_may_not_carry_productions_names() -> None:
+    config = {**committed("staging"), "nuggetwise:backups": {"bucket": "nuggetwise-backups", "copy_bucket": "other-copy"}}
+    with pytest.raises(settings.SettingsError, match="nuggetwise-backups belongs to production"):
+        settings.parse("staging", config)
+
+
+def test_a_copy_in_the_same_region_is_no_copy() -> None:
+    aws = {"region": "eu-central-1", "copy_region": "eu-central-1"}
+    with pytest.raises(settings.SettingsError, match=r"aws\.copy_region: is the same"):
+        settings.parse("production", {**committed("production"), "nuggetwise:aws": aws})
+
+
+def test_a_dev_database_in_the_cloud_is_refused() -> None:
+    assert "database.kind: rds does not go with environment dev" in error_of(database='{"kind": "rds"}')
+
+
+def test_a_stack_name_that_docker_would_refuse_is_refused_first() -> None:
+    assert error_of(stack="Up Per").startswith("stack name 'Up Per': ")
