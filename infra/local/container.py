@@ -39,8 +39,6 @@ class Spec:
     volumes: Mapping[str, docker.Volume] = field(default_factory=dict[str, docker.Volume])
     # Port inside the container to the loopback port that it is published on.
     ports: Mapping[int, int] = field(default_factory=dict[int, int])
-    # Memory-backed folders besides /tmp, with their mount options.
-    tmpfs: Mapping[str, str] = field(default_factory=dict[str, str])
     shared_memory: int = 64
     grace: int = 10
 
@@ -66,7 +64,7 @@ def run(name: str, stack: str, spec: Spec, network: docker.Network, opts: pulumi
         cpus=None if spec.cpus is None else f"{spec.cpus:g}",
         shm_size=spec.shared_memory,
         read_only=True,
-        tmpfs={**SCRATCH, **spec.tmpfs},
+        tmpfs=SCRATCH,
         capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"]),
         security_opts=["no-new-privileges:true"],
         log_driver="json-file",

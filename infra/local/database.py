@@ -33,7 +33,7 @@ class Database(pulumi.ComponentResource):
             container.Spec(
                 component="database",
                 image=image.build("database", child),
-                probe=container.Probe(["pg_isready", "-q", "-h", "/run/postgresql"]),
+                probe=container.Probe(["pg_isready", "-q"]),
                 memory=1024,
                 environment={
                     "POSTGRES_PASSWORD": passwords[ADMIN],
@@ -41,7 +41,6 @@ class Database(pulumi.ComponentResource):
                 },
                 aliases=["database"],
                 volumes={"/var/lib/postgresql": volume},
-                tmpfs={"/run/postgresql": "rw,noexec,nosuid,nodev,size=1m,mode=1777"},
                 shared_memory=256,
                 grace=60,
             ),

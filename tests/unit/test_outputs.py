@@ -27,7 +27,7 @@ def test_outputs_are_read_typed_and_their_secrets_do_not_show_when_printed() -> 
 
 
 def test_a_secret_that_arrives_masked_is_a_loud_error_that_says_how_to_read_it() -> None:
-    with pytest.raises(outputs.OutputsError, match="database_url arrived as the literal .*--show-secrets"):
+    with pytest.raises(outputs.OutputsError, match=r"database_url arrived as the literal .*--show-secrets"):
         outputs.parse(json.dumps({**VALID, "database_url": "[secret]"}))
 
 

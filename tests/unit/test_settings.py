@@ -81,7 +81,7 @@ def test_more_connections_than_the_database_takes_are_refused_with_the_sum() -> 
 
 
 def test_staging_may_not_carry_productions_names() -> None:
-    config = {**committed("staging"), "nuggetwise:backups": {"bucket": "nuggetwise-backups", "copy_bucket": "other-copy"}}
+    config = {**committed("staging"), "nuggetwise:backups": {"bucket": "nuggetwise-backups", "copy_bucket": "copy"}}
     with pytest.raises(settings.SettingsError, match="nuggetwise-backups belongs to production"):
         settings.parse("staging", config)
 

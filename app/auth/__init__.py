@@ -1,0 +1,1 @@
+"""Registration, login, logout, and whether a request's token is good."""

@@ -1,0 +1,1 @@
+"""MCP configurations that people install."""

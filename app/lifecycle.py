@@ -1,0 +1,14 @@
+"""Where a process stands between its start and its end."""
+
+
+class Lifecycle:
+    """Ready from the first time everything was seen; draining from SIGTERM on. Neither is ever taken back."""
+
+    def __init__(self) -> None:
+        self.everything_seen = False
+        self.draining = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether load balancers should send requests."""
+        return self.everything_seen and not self.draining

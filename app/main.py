@@ -1,0 +1,113 @@
+"""The composition of the API: its resources, its slices, and the layers around them."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+import migrations
+from app.auth import endpoints as auth
+from app.body_limit import BodyLimit
+from app.cache import Cache
+from app.client_address import ClientAddress
+from app.crypto import Cipher
+from app.database import Database
+from app.health import endpoints as health
+from app.health.upstreams import Upstream, Upstreams
+from app.installations import endpoints as installations
+from app.lifecycle import Lifecycle
+from app.metrics import endpoints as metrics
+from app.metrics.registry import Metrics
+from app.observability import Observability
+from app.openapi import install_openapi
+from app.passwords import Passwords
+from app.problems import UnhandledErrors, install_problem_handlers
+from app.resources import Resources
+from app.settings import Settings
+from app.tokens import Tokens
+from app.users import endpoints as users
+
+# Routes are tried in order: the busiest first.
+_SLICES: Final = (health.router, installations.router, users.router, auth.router, metrics.router)
+
+_STRIPE: Final = "https://api.stripe.com/"
+_V0: Final = "https://api.v0.dev/"
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The ASGI application. Connects to nothing before it is started."""
+    resources = create_resources(settings)
+    app = FastAPI(
+        title="Nuggetwise API",
+        version=settings.app_version,
+        lifespan=_lifespan,
+        middleware=_middleware(settings, resources),
+        # Not include_router: it wraps each router, and matching through the wrappers took 40 % of a small request.
+        routes=[route for router in _SLICES for route in router.routes],
+        redirect_slashes=False,
+        openapi_url=None,
+    )
+    app.state.resources = resources
+    install_problem_handlers(app)
+    if settings.environment != "production":
+        install_openapi(app)
+    return app
+
+
+def create_resources(settings: Settings) -> Resources:
+    """What the slices share."""
+    return Resources(
+        settings=settings,
+        database=Database(settings.database_url.get_secret_value(), size=settings.database_pool_size),
+        cache=Cache(settings.redis_url.get_secret_value()),
+        cipher=Cipher(settings.encryption_keys),
+        passwords=Passwords(),
+        tokens=Tokens(settings.jwt_secrets),
+        metrics=Metrics(),
+        lifecycle=Lifecycle(),
+        upstreams=Upstreams(
+            stripe=Upstream(_STRIPE, configured=settings.stripe_secret_key is not None),
+            v0=Upstream(_V0, configured=settings.v0_api_key is not None),
+        ),
+        schema_head=migrations.head(),
+    )
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
+    resources: Resources = app.state.resources
+    await resources.database.open()
+    try:
+        yield
+    finally:
+        resources.passwords.close()
+        await resources.cache.close()
+        await resources.database.close()
+
+
+def _middleware(settings: Settings, resources: Resources) -> list[Middleware]:
+    """From the outside in. Errors are answered innermost, so that their answers get every header too."""
+    layers = [
+        Middleware(
+            Observability,
+            metrics=resources.metrics,
+            clients=ClientAddress(settings.trusted_proxies),
+            lifecycle=resources.lifecycle,
+        )
+    ]
+    if settings.frontend_url:
+        layers.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=[settings.frontend_url],
+                allow_credentials=True,
+                allow_methods=["GET", "POST", "PATCH", "DELETE"],
+                allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+                expose_headers=["X-Request-ID", "Retry-After"],
+                max_age=600,
+            )
+        )
+    return [*layers, Middleware(BodyLimit), Middleware(UnhandledErrors)]

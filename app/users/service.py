@@ -1,0 +1,49 @@
+"""Reading, changing and removing the caller's own account."""
+
+from app.problems import Conflict, Unauthorized
+from app.resources import Resources
+from app.tokens import Principal
+from app.users import repository
+from app.users.repository import EmailTaken
+from app.users.schemas import User, UserChanges
+
+
+async def current(here: Resources, caller: Principal) -> User:
+    """The caller.
+
+    Raises Unauthorized when they were removed in this moment.
+    """
+    return _still_there(await repository.get(here.database, caller))
+
+
+async def change(here: Resources, caller: Principal, changes: UserChanges) -> User:
+    """The caller after the change.
+
+    Raises Conflict when the address is taken, and Unauthorized when they were removed in this moment.
+    """
+    columns: dict[str, str | None] = {}
+    if "email" in changes:
+        columns["email"] = changes["email"]
+    if "v0_api_key" in changes:
+        key = changes["v0_api_key"]
+        columns["v0_api_key"] = here.cipher.encrypt(key.get_secret_value(), caller.user_id) if key else None
+    if not columns:
+        return await current(here, caller)
+    async with here.database.as_user(caller) as connection:
+        try:
+            user = await repository.update(connection, caller.user_id, columns)
+        except EmailTaken:
+            raise Conflict("There is a user with this e-mail address already.") from None
+        return _still_there(user)
+
+
+async def remove(here: Resources, caller: Principal) -> None:
+    """Removes the caller and all that is theirs; their tokens speak for nobody then."""
+    async with here.database.as_user(caller) as connection:
+        await repository.delete(connection, caller.user_id)
+
+
+def _still_there(user: User | None) -> User:
+    if user is None:
+        raise Unauthorized("The token's user does not exist any more.")
+    return user

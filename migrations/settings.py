@@ -1,0 +1,85 @@
+"""What the runner is told by environment variables."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+
+from migrations.errors import SettingError
+
+DEFAULT_API_ROLE = "nuggetwise_api"
+
+FORM = "postgresql://role:password@host/database"
+
+PURPOSE = {
+    "OWNER_DATABASE_URL": "the URL, direct and not through a pooler, of the role that owns the schema",
+    "DATABASE_URL": "the API's URL: the role in it is the one that is granted access",
+    "ADMIN_DATABASE_URL": "the URL of a role that may create roles and databases",
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """A database as one role sees it."""
+
+    url: str = field(repr=False)
+    role: str
+    password: str = field(repr=False)
+    database: str
+
+    @classmethod
+    def parse(cls, variable: str, url: str) -> "Target":
+        try:
+            parts = {key: str(value) for key, value in conninfo_to_dict(url).items()}
+        except ProgrammingError:
+            # libpq's own words would quote the URL.
+            raise SettingError(f"{variable} is not a PostgreSQL URL: write {FORM}") from None
+        role = parts.get("user", "")
+        if not role or not parts.get("dbname"):
+            raise SettingError(f"{variable} names no role or no database: write {FORM}")
+        if parts.get("host", "").endswith(".pooler.supabase.com"):
+            # Supabase's pooler wants the project behind the role's name.
+            role = role.partition(".")[0]
+        return cls(url, role, parts.get("password", ""), parts["dbname"])
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The three URLs (an external database has no `admin`), and how long to wait for another runner."""
+
+    owner: Target
+    api: Target
+    admin: Target | None
+    release: str
+    lock_wait_seconds: float
+
+    @property
+    def secrets(self) -> list[str]:
+        return [target.password for target in (self.owner, self.api, self.admin) if target]
+
+
+def target(environment: Mapping[str, str], variable: str) -> Target:
+    """The target of a variable that has to be there."""
+    url = environment.get(variable)
+    if not url:
+        raise SettingError(f"{variable} is not set: set it to {PURPOSE[variable]}")
+    return Target.parse(variable, url)
+
+
+def settings(environment: Mapping[str, str]) -> Settings:
+    """All settings, checked against each other."""
+    owner, api = target(environment, "OWNER_DATABASE_URL"), target(environment, "DATABASE_URL")
+    has_admin = bool(environment.get("ADMIN_DATABASE_URL"))
+    admin = target(environment, "ADMIN_DATABASE_URL") if has_admin else None
+    names = [each.role for each in (owner, api, admin) if each]
+    if len(set(names)) < len(names):
+        raise SettingError(f"the database URLs share a role ({', '.join(names)}): give each its own")
+    wait = environment.get("MIGRATION_LOCK_WAIT_SECONDS") or "120"
+    try:
+        lock_wait_seconds = float(wait)
+    except ValueError:
+        raise SettingError(
+            f"MIGRATION_LOCK_WAIT_SECONDS is {wait!r}: set it to a number of seconds"
+        ) from None
+    return Settings(owner, api, admin, environment.get("APP_VERSION") or "unknown", lock_wait_seconds)

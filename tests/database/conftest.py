@@ -1,0 +1,210 @@
+"""A real PostgreSQL 17: each session makes roles and databases under names of its own, and removes them."""
+
+import os
+import secrets
+import shutil
+import uuid
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.sql import SQL, Identifier
+
+from migrations.revisions import VERSIONS, revisions
+from migrations.roles import ensure_roles
+from migrations.runner import upgrade
+from migrations.settings import Settings, settings
+from migrations.stopwatch import Stopwatch
+
+Connection = psycopg.Connection[tuple[object, ...]]
+VARIABLE = "TEST_ADMIN_DATABASE_URL"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Someone with a row in every table."""
+
+    id: uuid.UUID
+    email: str
+    customer: str
+
+
+@dataclass(frozen=True)
+class Server:
+    """The server under test, as its admin sees it."""
+
+    admin_url: str
+
+    def url(self, role: str, password: str, database: str) -> str:
+        parts = conninfo_to_dict(self.admin_url)
+        return f"postgresql://{role}:{password}@{parts['host']}:{parts.get('port') or 5432}/{database}"
+
+    def admin(self) -> Connection:
+        return psycopg.connect(self.admin_url, autocommit=True, client_encoding="utf8")
+
+    def drop_database(self, name: str) -> None:
+        with self.admin() as connection:
+            connection.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(name)))
+
+    def drop_role(self, name: str) -> None:
+        with self.admin() as connection:
+            connection.execute(SQL("DROP ROLE IF EXISTS {}").format(Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def server() -> Server:
+    url = os.environ.get(VARIABLE)
+    if not url:
+        pytest.fail(
+            f"{VARIABLE} is not set: set it to the URL of a superuser of a PostgreSQL 17 for tests",
+            pytrace=False,
+        )
+    return Server(url)
+
+
+@pytest.fixture(scope="session")
+def session_settings(server: Server) -> Generator[Settings]:
+    """Settings of this session's own roles and database, which its end removes."""
+    suffix = secrets.token_hex(4)
+    owner, api, database = f"test_owner_{suffix}", f"test_api_{suffix}", f"test_{suffix}"
+    yield settings(
+        {
+            "ADMIN_DATABASE_URL": server.admin_url,
+            "OWNER_DATABASE_URL": server.url(owner, "owner-secret", database),
+            "DATABASE_URL": server.url(api, "api-secret", database),
+            "APP_VERSION": "1.2.3",
+            "MIGRATION_LOCK_WAIT_SECONDS": "30",
+        }
+    )
+    server.drop_database(database)
+    server.drop_role(owner)
+    server.drop_role(api)
+
+
+@pytest.fixture(scope="session")
+def migrated(session_settings: Settings) -> Settings:
+    """A database with the whole schema, shared by the tests that only use it."""
+    ensure_roles(session_settings, Stopwatch())
+    upgrade(session_settings, revisions(), Stopwatch())
+    return session_settings
+
+
+@pytest.fixture
+def empty(server: Server, migrated: Settings) -> Generator[Settings]:
+    """An empty database of the same roles, for a test to migrate."""
+    name = f"{migrated.owner.database}_{secrets.token_hex(4)}"
+
+    def moved(url: str) -> str:
+        return url.removesuffix(migrated.owner.database) + name
+
+    given = replace(
+        migrated,
+        owner=replace(migrated.owner, url=moved(migrated.owner.url), database=name),
+        api=replace(migrated.api, url=moved(migrated.api.url), database=name),
+    )
+    ensure_roles(given, Stopwatch())
+    yield given
+    server.drop_database(name)
+
+
+def environment_of(given: Settings) -> dict[str, str]:
+    """What the command line is told to work on a database."""
+    assert given.admin
+    return {
+        **os.environ,
+        "ADMIN_DATABASE_URL": given.admin.url,
+        "OWNER_DATABASE_URL": given.owner.url,
+        "DATABASE_URL": given.api.url,
+        "APP_VERSION": "1.2.3",
+    }
+
+
+@pytest.fixture
+def versions(tmp_path: Path) -> Path:
+    """A folder of revisions that begins like the real one, for a test to add its own."""
+    shutil.copy(VERSIONS / "0001_bookkeeping.py", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def add_revision(versions: Path) -> Callable[[str, str], Path]:
+    """Write `0002_name.py`, whose upgrade has the body given."""
+
+    def add(stem: str, body: str) -> Path:
+        path = versions / f"{stem}.py"
+        head = f'revision = "{stem[:4]}"\ndown_revision = "{int(stem[:4]) - 1:04}"\n'
+        imports = (
+            "from alembic import op\nfrom migrations.indexes import create_index, create_partitioned_index\n"
+        )
+        path.write_text(f'"""A test."""\n{imports}{head}\ndef upgrade() -> None:\n    {body}\n')
+        return path
+
+    return add
+
+
+@pytest.fixture
+def owner(migrated: Settings) -> Generator[Connection]:
+    """The owner, whom no policy holds, on the shared database."""
+    with psycopg.connect(migrated.owner.url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def api(migrated: Settings) -> Generator[Connection]:
+    """The API's role on the shared database."""
+    with psycopg.connect(migrated.api.url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def acting_as(api: Connection) -> Callable[[Person], AbstractContextManager[Connection]]:
+    """A transaction that serves a person, as the API opens it; undone at its end."""
+
+    @contextmanager
+    def acting(person: Person) -> Generator[Connection]:
+        with api.transaction(force_rollback=True):
+            api.execute(
+                "SELECT set_config('request.jwt.claims', json_build_object('sub', %s::text)::text, true)",
+                [person.id],
+            )
+            yield api
+
+    return acting
+
+
+@pytest.fixture
+def new_person(owner: Connection) -> Callable[[], Person]:
+    """Make a person with a row in every table."""
+
+    def make() -> Person:
+        name = secrets.token_hex(6)
+        person = Person(uuid.uuid4(), f"{name}@example.com", f"cus_{name}")
+        owner.execute(
+            "INSERT INTO users (id, email, password_hash, stripe_customer_id) VALUES (%s, %s, 'hash', %s)",
+            [person.id, person.email, person.customer],
+        )
+        owner.execute("INSERT INTO installations (user_id, mcp_config) VALUES (%s, '{}')", [person.id])
+        owner.execute("INSERT INTO usage (user_id, feature) VALUES (%s, 'install')", [person.id])
+        owner.execute(
+            """INSERT INTO subscriptions
+            (user_id, stripe_subscription_id, plan, status, last_event_at, last_event_rank)
+            VALUES (%s, %s, 'pro', 'active', '2020-01-01', 0)""",
+            [person.id, f"sub_{name}"],
+        )
+        return person
+
+    return make
+
+
+@pytest.fixture
+def alice(new_person: Callable[[], Person]) -> Person:
+    return new_person()
+
+
+@pytest.fixture
+def bob(new_person: Callable[[], Person]) -> Person:
+    return new_person()

@@ -1,0 +1,200 @@
+"""A real stack of the tests' own: its own copy of the project, its own state, free ports; removed whatever happens."""
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import docker
+import httpx
+import pytest
+from docker.models.containers import Container
+
+from infra import labels
+from infra.release import ROOT
+
+COPIED = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".pytest_cache", ".ruff_cache", "Pulumi.e2e-*")
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that ended: its exit code and all it printed."""
+
+    code: int
+    text: str
+
+
+@dataclass
+class Stack:
+    """A deployed dev stack and the copy of the project that it was deployed from."""
+
+    name: str
+    port: int
+    project: Path
+    state: Path
+    engine: docker.DockerClient
+    environment: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, *command: str, **environment: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            command,
+            cwd=self.project,
+            env={**self.environment, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *command: str, **environment: str) -> Done:
+        with self.start(*command, **environment) as process:
+            text = process.communicate(timeout=900)[0]
+        return Done(process.returncode, text)
+
+    def ops(self, *arguments: str, **environment: str) -> Done:
+        return self.run(sys.executable, "-m", "ops", "--stack", self.name, *arguments, **environment)
+
+    def up(self, **environment: str) -> Done:
+        return self.ops("up", "--port", str(self.port), **environment)
+
+    def pulumi(self, *arguments: str, **environment: str) -> Done:
+        return self.run("pulumi", *arguments, "--stack", self.name, "--non-interactive", **environment)
+
+    def outputs(self) -> dict[str, Any]:
+        return json.loads(self.pulumi("stack", "output", "--json", "--show-secrets").text)
+
+    def resource_changes(self, *arguments: str) -> dict[str, int]:
+        """What a preview says would happen, `same` left out."""
+        done = self.pulumi("preview", "--json", *arguments)
+        assert done.code == 0, done.text
+        summary: dict[str, int] = json.loads(done.text[done.text.index("{") :])["changeSummary"]
+        return {kind: count for kind, count in summary.items() if kind != "same"}
+
+    def containers(self, component: str) -> list[Container]:
+        wanted = [f"{key}={value}" for key, value in self.labels(component).items()]
+        return self.engine.containers.list(all=True, filters={"label": wanted})
+
+    def labels(self, component: str) -> dict[str, str]:
+        found = self.engine.containers.list(all=True, filters={"label": f"{labels.STACK}={self.name}"})
+        state = found[0].labels[labels.STATE] if found else ""
+        return {labels.STACK: self.name, labels.STATE: state, labels.COMPONENT: component}
+
+    def sql(self, statement: str) -> str:
+        """What psql prints for a statement, run as the database's administrator."""
+        database = self.containers("database")[0]
+        command = ["psql", "-U", "postgres", "-AtX", "-v", "ON_ERROR_STOP=1", "-c", statement, "nuggetwise"]
+        code, output = database.exec_run(command)
+        assert code == 0, output
+        return output.decode().strip()
+
+    def remove(self) -> None:
+        done = self.ops("down", "--yes")
+        by_name = {"label": f"{labels.STACK}={self.name}"}
+        for container in self.engine.containers.list(all=True, filters=by_name):
+            container.remove(force=True, v=True)
+        for volume in self.engine.volumes.list(filters=by_name):
+            volume.remove(force=True)
+        for network in self.engine.networks.list(filters=by_name):
+            network.remove()
+        assert done.code == 0, done.text
+
+
+def free_port() -> int:
+    """The first of three free loopback ports."""
+    for _ in range(100):
+        first = 20000 + secrets.randbelow(20000)
+        taken = False
+        for port in range(first, first + 3):
+            with socket.socket() as probe:
+                taken = taken or probe.connect_ex(("127.0.0.1", port)) == 0
+        if not taken:
+            return first
+    raise AssertionError("no free ports")
+
+
+def new_stack(folder: Path) -> Stack:
+    project, state = folder / "project", folder / "state"
+    shutil.copytree(ROOT, project, ignore=COPIED, symlinks=True)
+    (project / ".venv").symlink_to(ROOT / ".venv")
+    state.mkdir(mode=0o700)
+    passphrase = folder / "passphrase"
+    passphrase.write_text(secrets.token_hex(16))
+    environment = {
+        **{key: value for key, value in os.environ.items() if key != "PULUMI_CONFIG_PASSPHRASE"},
+        # The copy's packages, not those of the clone that the environment was installed from.
+        "PYTHONPATH": str(project),
+        "PULUMI_BACKEND_URL": f"file://{state}",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
+    }
+    name = f"e2e-{secrets.token_hex(2)}"
+    return Stack(name, free_port(), project, state, docker.from_env(), environment)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Generator[Stack]:
+    """A stack that is up. Tests leave it as they found it: up, with the project's own code."""
+    made = new_stack(tmp_path_factory.mktemp("e2e"))
+    try:
+        done = made.up()
+        assert done.code == 0, done.text
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture(scope="session")
+def client(stack: Stack) -> Generator[httpx.Client]:
+    with httpx.Client(base_url=stack.url, timeout=30) as client:
+        yield client
+
+
+@dataclass(frozen=True)
+class Person:
+    """A registered user."""
+
+    email: str
+    password: str
+    token: str
+    id: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+
+@pytest.fixture
+def new_person(client: httpx.Client) -> Callable[[], Person]:
+    def register() -> Person:
+        email, password = f"{secrets.token_hex(6)}@example.com", secrets.token_hex(12)
+        answer = client.post("/api/auth/register", json={"email": email, "password": password})
+        assert answer.status_code == 201, answer.text
+        body = answer.json()
+        return Person(email, password, body["access_token"], body["user"]["id"])
+
+    return register
+
+
+def eventually(check: Callable[[], bool], seconds: float, what: str) -> None:
+    """Waits until `check` holds; an error of the connection counts as not yet."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            if check():
+                return
+        except (httpx.HTTPError, docker.errors.NotFound):
+            pass
+        time.sleep(0.25)
+    raise AssertionError(f"{what}: not within {seconds} s")

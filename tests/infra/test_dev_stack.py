@@ -1,0 +1,90 @@
+"""What the dev stack declares."""
+
+import re
+
+from infra import release
+
+from .conftest import Recorded, dev_settings, record
+
+
+def named(containers: list[Recorded], component: str) -> list[Recorded]:
+    return [c for c in containers if {"label": "nuggetwise.component", "value": component} in c.inputs["labels"]]
+
+
+def variables(container: Recorded) -> dict[str, str]:
+    return dict(entry.split("=", 1) for entry in container.inputs["envs"])
+
+
+def test_there_are_as_many_replicas_as_the_settings_say() -> None:
+    stack = record(dev_settings(api={"replicas": 2}))
+    assert len(named([r for r in stack if r.type.endswith(":Container")], "api")) == 2
+
+
+def test_replicas_have_the_limits_and_the_probe_of_the_specification(containers: list[Recorded]) -> None:
+    replicas = named(containers, "api")
+    assert len(replicas) == 3
+    for replica in replicas:
+        assert (replica.inputs["memory"], replica.inputs["memorySwap"], replica.inputs["cpus"]) == (512, 512, "0.5")
+        probe = replica.inputs["healthcheck"]
+        assert (probe["tests"], probe["timeout"], probe["retries"]) == (["CMD", "probe"], "10s", 3)
+        assert int(probe["interval"].removesuffix("s")) <= 30
+        assert replica.inputs["waitTimeout"] == 300
+        assert replica.inputs["networksAdvanced"][0]["aliases"] == ["api"]
+
+
+def test_replicas_are_equal_but_for_their_names(containers: list[Recorded]) -> None:
+    first, *others = named(containers, "api")
+    assert all(other.inputs == first.inputs for other in others)
+
+
+def test_the_api_connects_as_the_unprivileged_role(containers: list[Recorded]) -> None:
+    environment = variables(named(containers, "api")[0])
+    assert environment["DATABASE_URL"].startswith("postgresql://nuggetwise_api:")
+    assert not any("nuggetwise_owner" in value or "postgres:" in value for value in environment.values())
+
+
+def test_variables_are_sorted_so_that_a_preview_shows_one_line_for_one_change(containers: list[Recorded]) -> None:
+    for container in containers:
+        names = list(variables(container))
+        assert names == sorted(names), container.name
+
+
+def test_every_secret_is_generated_and_no_two_are_the_same(resources: list[Recorded]) -> None:
+    generated = [r.name for r in resources if r.type.endswith(":GeneratedSecret")]
+    assert len(generated) == len(set(generated)) == 8
+
+
+def test_ports_follow_from_the_one_port_of_the_settings(containers: list[Recorded]) -> None:
+    published = {port["external"] for c in containers for port in c.inputs.get("ports", [])}
+    assert published == {18080, 18081, 18082}
+
+
+def test_images_carry_the_digest_of_their_sources(resources: list[Recorded]) -> None:
+    images = [r for r in resources if r.type.endswith(":RemoteImage")]
+    assert {r.inputs["name"] for r in images} == {release.image_name(image) for image in release.IMAGE_SOURCES}
+    assert all(re.fullmatch(r"nuggetwise/[a-z-]+:[0-9a-f]{12}", r.inputs["name"]) for r in images)
+
+
+def test_an_image_stays_when_it_is_replaced_since_another_stack_may_run_it(resources: list[Recorded]) -> None:
+    assert all(r.inputs["keepLocally"] for r in resources if r.type.endswith(":RemoteImage"))
+
+
+def test_a_build_context_is_the_same_in_every_clone(resources: list[Recorded]) -> None:
+    assert {r.inputs["build"]["context"] for r in resources if r.type.endswith(":RemoteImage")} == {".."}
+
+
+def test_data_is_in_volumes(containers: list[Recorded]) -> None:
+    with_data = {c.name: c.inputs["volumes"][0]["containerPath"] for c in containers if c.inputs.get("volumes")}
+    assert with_data == {
+        "database": "/var/lib/postgresql",
+        "object-store-files": "/var/lib/object-store",
+        "metrics": "/var/lib/prometheus/data",
+    }
+
+
+def test_the_migrations_step_runs_the_release_that_it_precedes(
+    resources: list[Recorded], containers: list[Recorded]
+) -> None:
+    (step,) = [r for r in resources if r.type.endswith(":MigrationRun")]
+    assert step.inputs["image"] == named(containers, "api")[0].inputs["image"]
+    assert sorted(step.inputs["environment"]) == ["ADMIN_DATABASE_URL", "DATABASE_URL", "OWNER_DATABASE_URL"]

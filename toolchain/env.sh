@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# The variables with which `pulumi` works on this project's stacks. Sourced, it exports them; run, it prints them for
+# `eval "$(make env)"`. It creates the state's folder and passphrase on first use.
+
+nuggetwise_env() {
+  # A subshell, so that sourcing leaves nothing but the exports behind.
+  (
+    set -euo pipefail
+    # shellcheck source-path=SCRIPTDIR source=common.sh
+    source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+    # shellcheck source-path=SCRIPTDIR source=state.sh
+    source "$TOOLCHAIN/state.sh"
+
+    emit PATH "$VENV/bin:$CACHE/pulumi/bin:$CACHE/bin:$(path_without_ours)"
+    # A home of our own: plugins and the selected stack stay apart from the user's other Pulumi work.
+    emit PULUMI_HOME "$CACHE/pulumi-home"
+    emit PULUMI_SKIP_UPDATE_CHECK true
+    emit UV_CACHE_DIR "$UV_CACHE_DIR"
+
+    # A user's or a pipeline's own backend wins, and then its secrets are its own affair as well.
+    if [[ -z ${PULUMI_BACKEND_URL:-} || ${PULUMI_BACKEND_URL:-} == "file://$STATE/state" ]]; then
+      prepare_state
+      emit PULUMI_BACKEND_URL "file://$STATE/state"
+      emit PULUMI_DIY_BACKEND_GZIP false
+      # Without a Pulumi.<stack>.yaml at hand (a fresh clone), the engine finds the salt in the stack's state.
+      emit PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER true
+      if [[ -z ${PULUMI_CONFIG_PASSPHRASE:-}${PULUMI_CONFIG_PASSPHRASE_FILE:-} || ${PULUMI_CONFIG_PASSPHRASE_FILE:-} == "$STATE/passphrase" ]]; then
+        prepare_passphrase
+        emit PULUMI_CONFIG_PASSPHRASE_FILE "$STATE/passphrase"
+      fi
+    fi
+  )
+}
+
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
+  nuggetwise_env
+else
+  # In two steps, because `export x=$(…)` and `eval "$(…)"` would both swallow a failure.
+  if nuggetwise_exports=$(nuggetwise_env); then
+    eval "$nuggetwise_exports"
+    unset nuggetwise_exports
+  else
+    unset nuggetwise_exports
+    return 1
+  fi
+fi

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Obtains what the project needs on this machine: `make up` calls it. `--check` only says what is missing.
+set -euo pipefail
+
+# shellcheck source-path=SCRIPTDIR source=common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+for noun in state checkout python go pulumi language_host docker_provider docker base_image; do
+  # shellcheck source=/dev/null
+  source "$TOOLCHAIN/$noun.sh"
+done
+
+# In this order: the Python packages say which plugin version, and a build from sources reuses the CLI's caches.
+# Each part has NAME_ready (quick, changes nothing), NAME_why (what is missing and what is done about it) and
+# NAME_install.
+PARTS=(checkout docker python pulumi language_host docker_provider base_image)
+
+missing_parts() {
+  local part
+  MISSING=()
+  for part in "${PARTS[@]}"; do
+    "${part}_ready" || MISSING+=("$part")
+  done
+}
+
+take_lock() {
+  mkdir -p "$CACHE"
+  exec 9>>"$CACHE/install.lock"
+  if ! flock -n 9; then
+    note "another run (process $(cat "$CACHE/install.pid" 2>/dev/null || echo unknown)) is installing into $CACHE; waiting for it"
+    flock 9
+    note "it has finished; going on"
+  fi
+  printf '%s\n' "$$" >"$CACHE/install.pid"
+}
+
+main() {
+  case ${1:-} in
+    --check | '') ;;
+    *) fail "unknown argument: $1" "usage: toolchain/install.sh [--check]" ;;
+  esac
+  missing_parts
+  if ((${#MISSING[@]} == 0)); then return; fi
+  if [[ ${1:-} == --check ]]; then
+    local part
+    for part in "${MISSING[@]}"; do "${part}_why"; done
+    exit 1
+  fi
+
+  step "Toolchain: ${#MISSING[@]} of ${#PARTS[@]} parts to do (kept in $CACHE; interrupt and repeat at any time)"
+  take_lock
+  # What another run installed while this one waited is not missing any more.
+  missing_parts
+  for part in "${MISSING[@]}"; do
+    local started=$SECONDS
+    "${part}_why"
+    "${part}_install"
+    record "$part" $((SECONDS - started))
+  done
+  go_drop
+  step "Toolchain: ready"
+}
+
+main "$@"
