@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,9 @@ class Resource:
 
 def pulumi(*arguments: str) -> int:
     """Runs `pulumi`, its output on this terminal. Returns its exit code."""
-    return subprocess.run(["pulumi", *arguments, "--non-interactive"], cwd=ROOT, check=False).returncode
+    # On a terminal the engine draws its own progress; elsewhere it writes lines.
+    plain = [] if sys.stdout.isatty() else ["--non-interactive"]
+    return subprocess.run(["pulumi", *arguments, *plain], cwd=ROOT, check=False).returncode
 
 
 def ask(*arguments: str, stdin: str | None = None) -> str:

@@ -21,7 +21,8 @@ def up(stack: str, port: int | None) -> int:
     if code != 0:
         raise OperatorError(
             f"stack {stack} was not brought up to date; what served before is still serving. Mend what is named above "
-            "and run the same command again."
+            "and run the same command again. (An image that does not build shows its whole log with "
+            "`docker build -f images/<image>/Dockerfile .`)"
         )
     print(f"\n{stack} serves http://127.0.0.1:{settings.port}/api/health ({time.monotonic() - started:.0f} s)")
     return 0

@@ -20,7 +20,7 @@ class Probe:
     interval: int = 2
     timeout: int = 10
     retries: int = 3
-    start_period: int = 60
+    start_period: int = 30
 
 
 @dataclass(frozen=True)

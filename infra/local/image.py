@@ -17,10 +17,6 @@ def build(image: str, opts: pulumi.ResourceOptions) -> docker.RemoteImage:
         f"{image}-image",
         name=release.image_name(image),
         keep_locally=True,
-        build=docker.RemoteImageBuildArgs(
-            context="..",
-            dockerfile=f"images/{image}/Dockerfile",
-            labels={"nuggetwise.image": image},
-        ),
+        build=docker.RemoteImageBuildArgs(context="..", dockerfile=f"images/{image}/Dockerfile"),
         opts=opts,
     )
