@@ -19,7 +19,7 @@ def connect(target: Target, *, release: str, autocommit: bool) -> Connection:
         target.url,
         autocommit=autocommit,
         prepare_threshold=None,
-        connect_timeout=10,
+        connect_timeout=30,
         client_encoding="utf8",
         application_name=f"nuggetwise-migrations {release}",
         options=" ".join([*options, *(f"-c {name}={value}" for name, value in TIMEOUTS.items())]),

@@ -33,7 +33,7 @@ def test_deploy_ends_with_a_report_and_a_second_one_has_nothing_to_do(empty: Set
 
 def test_a_plan_prints_the_pending_sql_and_runs_none(empty: Settings) -> None:
     plan = migrations(empty, "plan")
-    assert plan.returncode == 0
+    assert plan.returncode == 0, plan.stderr
     assert "CREATE TABLE public.users (" in plan.stdout
     assert f"{len(revisions())} pending at the beginning" in plan.stderr
     assert migrations(empty, "current").stdout == "none\n"
@@ -41,7 +41,7 @@ def test_a_plan_prints_the_pending_sql_and_runs_none(empty: Settings) -> None:
 
 def test_a_plan_says_when_nothing_is_pending(migrated: Settings) -> None:
     plan = migrations(migrated, "plan")
-    assert (plan.returncode, plan.stdout) == (0, "")
+    assert (plan.returncode, plan.stdout) == (0, ""), plan.stderr
     assert f"nothing pending at {head()}" in plan.stderr
     assert migrations(migrated, "current").stdout == f"{head()}\n"
 

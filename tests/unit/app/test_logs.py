@@ -1,0 +1,86 @@
+"""Logs: one JSON object a line, and no secret in it whatever way it got there."""
+
+import json
+import logging
+
+import pytest
+
+from app.logs import REDACTED, JsonFormatter, Redactor
+
+SECRET = 'S3cr3t"mit\\Ümlaut'
+
+
+def line(message: str, *args: object, exc_info=None, **extra: object) -> dict[str, object]:
+    logger = logging.Logger("unit")
+    record = logger.makeRecord("unit", logging.INFO, __file__, 1, message, args, exc_info, extra=extra)
+    text = JsonFormatter("1.2.3", Redactor([SECRET, "postgresql://api:hunter22@db/n", "hunter22"])).format(record)
+    assert "\n" not in text
+    return json.loads(text)
+
+
+def test_a_line_says_who_when_and_what():
+    logged = line("hello %s", "world", status=200)
+    assert logged["service"] == "nuggetwise-api"
+    assert logged["version"] == "1.2.3"
+    assert logged["level"] == "info"
+    assert logged["message"] == "hello world"
+    assert logged["status"] == 200
+    assert logged["request_id"] is None
+    assert str(logged["timestamp"]).endswith("+00:00")
+
+
+@pytest.mark.parametrize(
+    "logged",
+    [
+        lambda: line(f"key is {SECRET}"),
+        lambda: line("key is %s", SECRET),
+        lambda: line("x", detail=SECRET),
+        lambda: line("x", detail={"deep": [{"er": f"a{SECRET}b"}]}),
+        lambda: line("x", detail={SECRET: 1}),
+        lambda: line("x", **{"authorization": "Basic S3cr3t"}),
+        lambda: line("x", detail={"new_password": "S3cr3t", "Set-Cookie": "S3cr3t", "v0_api_key": "S3cr3t"}),
+        lambda: line("Authorization: Bearer S3cr3t"),
+        lambda: line("connecting to redis://user:S3cr3t@cache:6379/0"),
+        lambda: line("dsn password=S3cr3t host=db"),
+        lambda: line('{"token": "S3cr3t"}'),
+        lambda: line("got eyJS3cr3t.eyJS3cr3t.S3cr3t"),
+        lambda: line("hash $argon2id$v=19$m=19456,t=2,p=1$S3cr3t$S3cr3t"),
+    ],
+)
+def test_a_secret_is_masked_wherever_it_stands(logged):
+    text = json.dumps(logged())
+    assert "S3cr3t" not in text
+    assert REDACTED in text
+
+
+def test_a_url_with_a_known_password_is_masked_whole_and_the_password_alone_too():
+    assert line("at postgresql://api:hunter22@db/n with hunter22")["message"] == f"at {REDACTED} with {REDACTED}"
+
+
+def test_an_exception_is_logged_without_secrets_and_without_rows_of_the_database():
+    try:
+        raise RuntimeError("failed for hunter22\nDETAIL:  Failing row contains (ada@example.test, abc)")
+    except RuntimeError as error:
+        logged = line("x", exc_info=(type(error), error, error.__traceback__))
+    assert "RuntimeError: failed for [redacted]" in str(logged["exception"])
+    assert "ada@example.test" not in str(logged["exception"])
+
+
+def test_text_without_secrets_stays_as_it_is():
+    text = "GET /api/installations/{installation_id} 200, keys: 3, apis: 4"
+    assert line(text)["message"] == text
+
+
+def test_every_logger_and_uvicorn_writes_through_the_one_handler(make_settings, capsys):
+    from app.logs import configure_logs
+
+    before = logging.root.handlers[:], logging.root.level
+    try:
+        configure_logs(make_settings(V0_API_KEY="v0-8fk2Lq0PzX"))
+        logging.getLogger("uvicorn.error").info("started with v0-8fk2Lq0PzX")
+        (text,) = capsys.readouterr().out.splitlines()
+    finally:
+        logging.root.handlers[:], level = before
+        logging.root.setLevel(level)
+        logging.captureWarnings(False)
+    assert json.loads(text)["message"] == f"started with {REDACTED}"
