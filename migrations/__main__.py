@@ -104,9 +104,7 @@ def parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=command)
         if name == "sql":
             sub.add_argument("revision", nargs="?", help="such as 0007; all without it")
-            sub.add_argument(
-                "--into", type=Path, metavar="FOLDER", help="an existing folder, such as for squawk"
-            )
+            sub.add_argument("--into", type=Path, metavar="FOLDER", help="an existing folder, such as for squawk")
     return result
 
 

@@ -13,9 +13,7 @@ options: dict[str, Any] = {
 }
 
 if context.is_offline_mode():
-    context.configure(
-        dialect_name="postgresql", dialect_opts={"paramstyle": "named"}, literal_binds=True, **options
-    )
+    context.configure(dialect_name="postgresql", dialect_opts={"paramstyle": "named"}, literal_binds=True, **options)
 else:
     context.configure(connection=attributes["connection"], **options)
 

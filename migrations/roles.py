@@ -46,9 +46,7 @@ def _ensure_role(admin: Connection, target: Target) -> None:
     if row is None:
         _run(admin, "CREATE ROLE {} NOSUPERUSER NOBYPASSRLS NOREPLICATION", role)
     elif row == (True,):
-        raise MigrationError(
-            f"{target.role} is a superuser or bypasses row-level security: name another role"
-        )
+        raise MigrationError(f"{target.role} is a superuser or bypasses row-level security: name another role")
     # Hashed here, so that the password is in no statement and in no log of the server.
     password, name = target.password.encode(), target.role.encode()
     verifier = Literal(admin.pgconn.encrypt_password(password, name, b"scram-sha-256").decode())

@@ -60,9 +60,7 @@ def _nothing_pending(history: History, revisions: Sequence[Revision], stopwatch:
     return Report(history.revision, [], stopwatch.ms)
 
 
-def _apply(
-    settings: Settings, revisions: Sequence[Revision], revision: Revision, stopwatch: Stopwatch
-) -> None:
+def _apply(settings: Settings, revisions: Sequence[Revision], revision: Revision, stopwatch: Stopwatch) -> None:
     # Imported late, so that a run with nothing to do is over before these are loaded.
     from sqlalchemy.exc import DBAPIError
 

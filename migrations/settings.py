@@ -79,7 +79,5 @@ def settings(environment: Mapping[str, str]) -> Settings:
     try:
         lock_wait_seconds = float(wait)
     except ValueError:
-        raise SettingError(
-            f"MIGRATION_LOCK_WAIT_SECONDS is {wait!r}: set it to a number of seconds"
-        ) from None
+        raise SettingError(f"MIGRATION_LOCK_WAIT_SECONDS is {wait!r}: set it to a number of seconds") from None
     return Settings(owner, api, admin, environment.get("APP_VERSION") or "unknown", lock_wait_seconds)

@@ -2,7 +2,7 @@
 
 import sys
 
-from ops import engine, leftovers, lock, preflight
+from ops import engine, leftovers, lock, preflight, stack_file
 from ops.errors import OperatorError
 
 
@@ -13,6 +13,7 @@ def down(stack: str, *, yes: bool) -> int:
     """
     client = preflight.connect()
     with lock.held(stack):
+        stack_file.forget_salt(stack)
         engine.release_dead_lock(stack)
         exists = stack in engine.stacks()
         if not exists and not leftovers.find(client, stack):

@@ -1,5 +1,6 @@
 """`Pulumi.<stack>.yaml`: read before the engine starts, so that a mistake shows at once."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,21 @@ def read(stack: str, port: int | None) -> settings.Settings:
     if parsed.environment != "dev":
         raise OperatorError(f"{file.name}: make manages dev stacks only; use `pulumi` itself for {parsed.environment}")
     return parsed
+
+
+def forget_salt(stack: str) -> None:
+    """Drops the `encryptionsalt` that an earlier state left in the file; the engine takes the one in the stack's state.
+
+    With a salt of a state that is gone, the engine would call the right passphrase wrong. A file that holds secrets of
+    its own keeps its salt, since nothing else reads them.
+    """
+    file = path_of(stack)
+    if not os.environ.get("PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER") or not file.exists():
+        return
+    lines = file.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith("encryptionsalt:")]
+    if kept != lines and not any("secure:" in line for line in lines):
+        file.write_text("".join(kept))
 
 
 def _config(file: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ def up(stack: str, port: int | None) -> int:
     settings = stack_file.read(stack, port)
     client = preflight.connect()
     with lock.held(stack):
+        stack_file.forget_salt(stack)
         repaired = prepare(client, settings)
         started = time.monotonic()
         code = engine.pulumi("up", "--stack", stack, "--yes", "--skip-preview", *(["--refresh"] if repaired else []))

@@ -32,15 +32,15 @@ nuggetwise_env() {
   )
 }
 
+# In two steps, because `export x=$(…)` and `eval "$(…)"` would both swallow a failure.
+if ! nuggetwise_exports=$(nuggetwise_env); then
+  unset nuggetwise_exports
+  # shellcheck disable=SC2317 # the exit is for when this file is run
+  return 1 2>/dev/null || exit 1
+fi
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
-  nuggetwise_env
+  printf '%s\n' "$nuggetwise_exports"
 else
-  # In two steps, because `export x=$(…)` and `eval "$(…)"` would both swallow a failure.
-  if nuggetwise_exports=$(nuggetwise_env); then
-    eval "$nuggetwise_exports"
-    unset nuggetwise_exports
-  else
-    unset nuggetwise_exports
-    return 1
-  fi
+  eval "$nuggetwise_exports"
+  unset nuggetwise_exports
 fi

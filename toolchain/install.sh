@@ -4,7 +4,7 @@ set -euo pipefail
 
 # shellcheck source-path=SCRIPTDIR source=common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-for noun in state checkout python go pulumi language_host docker_provider docker base_image; do
+for noun in state checkout python go pulumi language_host docker_provider docker base_image s3s_fs; do
   # shellcheck source=/dev/null
   source "$TOOLCHAIN/$noun.sh"
 done
@@ -12,7 +12,7 @@ done
 # In this order: the Python packages say which plugin version, and a build from sources reuses the CLI's caches.
 # Each part has NAME_ready (quick, changes nothing), NAME_why (what is missing and what is done about it) and
 # NAME_install.
-PARTS=(checkout docker python pulumi language_host docker_provider base_image)
+PARTS=(checkout docker python pulumi language_host docker_provider base_image s3s_fs)
 
 missing_parts() {
   local part

@@ -137,9 +137,7 @@ def add_revision(versions: Path) -> Callable[[str, str], Path]:
     def add(stem: str, body: str) -> Path:
         path = versions / f"{stem}.py"
         head = f'revision = "{stem[:4]}"\ndown_revision = "{int(stem[:4]) - 1:04}"\n'
-        imports = (
-            "from alembic import op\nfrom migrations.indexes import create_index, create_partitioned_index\n"
-        )
+        imports = "from alembic import op\nfrom migrations.indexes import create_index, create_partitioned_index\n"
         path.write_text(f'"""A test."""\n{imports}{head}\ndef upgrade() -> None:\n    {body}\n')
         return path
 

@@ -79,9 +79,7 @@ def test_an_address_is_taken_in_any_case(api: Connection, alice: Person) -> None
         api.execute("SELECT * FROM register_user(%s, 'hash')", [alice.email.upper()])
 
 
-def test_login_says_whether_there_is_a_v0_key_but_not_which(
-    api: Connection, owner: Connection, alice: Person
-) -> None:
+def test_login_says_whether_there_is_a_v0_key_but_not_which(api: Connection, owner: Connection, alice: Person) -> None:
     owner.execute("UPDATE users SET v0_api_key = 'v1:k:x' WHERE id = %s", [alice.id])
     row = api.execute("SELECT has_v0_api_key FROM find_login(%s)", [alice.email]).fetchone()
     assert row == (True,)
@@ -123,9 +121,7 @@ def test_an_event_is_applied_once(api: Connection, owner: Connection, newcomer: 
     assert entitlement(owner, newcomer) == ("active", "pro")
 
 
-def test_an_older_event_never_undoes_a_newer_one(
-    api: Connection, owner: Connection, newcomer: Person
-) -> None:
+def test_an_older_event_never_undoes_a_newer_one(api: Connection, owner: Connection, newcomer: Person) -> None:
     assert deliver(api, newcomer.customer, status="canceled", kind=DELETED) == "applied"
     assert deliver(api, newcomer.customer, at=NOW - timedelta(seconds=1)) == "stale"
     assert entitlement(owner, newcomer) == ("canceled", "free")

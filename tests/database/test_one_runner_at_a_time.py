@@ -25,9 +25,7 @@ def test_of_two_runners_one_applies_everything_and_the_other_finds_it_done(
     empty: Settings,
 ) -> None:
     both = [
-        subprocess.Popen(
-            DEPLOY, cwd=PACKAGE.parent, env=environment_of(empty), stdout=subprocess.PIPE, text=True
-        )
+        subprocess.Popen(DEPLOY, cwd=PACKAGE.parent, env=environment_of(empty), stdout=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
     reports = [json.loads(process.communicate(timeout=60)[0].splitlines()[-1]) for process in both]
@@ -37,9 +35,7 @@ def test_of_two_runners_one_applies_everything_and_the_other_finds_it_done(
     assert {report["schema_revision"] for report in reports} == {ids[-1]}
 
 
-def test_a_waiting_runner_goes_on_when_the_lock_is_free(
-    empty: Settings, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_waiting_runner_goes_on_when_the_lock_is_free(empty: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     reports: list[Report] = []
     waiting = threading.Thread(target=lambda: reports.append(upgrade(empty, revisions()[:2], Stopwatch())))
     with only_runner(empty, empty.owner):
@@ -55,9 +51,7 @@ def test_a_runner_gives_up_waiting_and_says_who_holds_the_lock(empty: Settings) 
     impatient = replace(empty, lock_wait_seconds=0.2)
     with only_runner(empty, empty.owner) as holder:
         pid = holder.info.backend_pid
-        holding = (
-            rf"kept the lock for 0.2 s: pid {pid} \(nuggetwise-migrations 1.2.3\) of test_owner_.* since 2"
-        )
+        holding = rf"kept the lock for 0.2 s: pid {pid} \(nuggetwise-migrations 1.2.3\) of test_owner_.* since 2"
         with pytest.raises(MigrationError, match=holding):
             upgrade(impatient, revisions(), Stopwatch())
 

@@ -43,9 +43,7 @@ def test_a_master_user_without_superuser_makes_everything_twice(elsewhere: Setti
     with psycopg.connect(elsewhere.api.url) as api:
         assert api.execute("SELECT schema_revision()").fetchone() == (revisions()[-1].id,)
         assert api.execute("SHOW idle_in_transaction_session_timeout").fetchone() == ("1min",)
-    query = (
-        "SELECT pg_get_userbyid(datdba) = current_user FROM pg_database WHERE datname = current_database()"
-    )
+    query = "SELECT pg_get_userbyid(datdba) = current_user FROM pg_database WHERE datname = current_database()"
     with psycopg.connect(elsewhere.owner.url) as owner:
         assert owner.execute(query).fetchone() == (True,)
 
@@ -88,8 +86,6 @@ def test_a_url_without_a_password_is_refused(elsewhere: Settings) -> None:
         ensure_roles(replace(elsewhere, owner=replace(elsewhere.owner, password="")), Stopwatch())
 
 
-def test_without_an_admin_the_step_is_left_out(
-    elsewhere: Settings, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_an_admin_the_step_is_left_out(elsewhere: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     ensure_roles(replace(elsewhere, admin=None), Stopwatch())
     assert "left alone, since ADMIN_DATABASE_URL is not set" in capsys.readouterr().err

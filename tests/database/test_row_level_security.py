@@ -84,9 +84,7 @@ def test_nobody_changes_another_s_rows_but_everyone_their_own(
         "INSERT INTO usage (user_id, feature) VALUES (%s, 'install')",
     ],
 )
-def test_nobody_adds_rows_for_another(
-    statement: LiteralString, acting_as: Acting, alice: Person, bob: Person
-) -> None:
+def test_nobody_adds_rows_for_another(statement: LiteralString, acting_as: Acting, alice: Person, bob: Person) -> None:
     with acting_as(alice) as api:
         assert api.execute(statement, [alice.id]).rowcount == 1
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
@@ -134,9 +132,7 @@ def test_the_api_s_role_may_not(statement: LiteralString, acting_as: Acting, ali
 
 @pytest.mark.parametrize("table", CLOSED)
 @pytest.mark.parametrize("statement", ["SELECT FROM {}", "DELETE FROM {}"])
-def test_tables_of_no_person_are_closed_to_the_api_s_role(
-    table: str, statement: str, api: Connection
-) -> None:
+def test_tables_of_no_person_are_closed_to_the_api_s_role(table: str, statement: str, api: Connection) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         api.execute(statement.format(table).encode())
 
@@ -164,9 +160,7 @@ def test_the_api_s_role_owns_nothing_and_bypasses_nothing(api: Connection) -> No
     attributes = "rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication"
     row = api.execute(f"SELECT {attributes} FROM pg_roles WHERE rolname = current_user".encode()).fetchone()
     assert row == (False,) * 5
-    owned = api.execute(
-        "SELECT count(*) FROM pg_shdepend WHERE refobjid = current_user::regrole AND deptype = 'o'"
-    )
+    owned = api.execute("SELECT count(*) FROM pg_shdepend WHERE refobjid = current_user::regrole AND deptype = 'o'")
     assert owned.fetchone() == (0,)
     member = api.execute("SELECT count(*) FROM pg_auth_members WHERE member = current_user::regrole")
     assert member.fetchone() == (0,)

@@ -25,9 +25,7 @@ def test_nonsense_is_refused(statement: LiteralString, owner: Connection, alice:
 
 
 def test_an_installation_begins_pending(owner: Connection, alice: Person) -> None:
-    assert owner.execute("SELECT status FROM installations WHERE user_id = %s", [alice.id]).fetchone() == (
-        "pending",
-    )
+    assert owner.execute("SELECT status FROM installations WHERE user_id = %s", [alice.id]).fetchone() == ("pending",)
 
 
 @pytest.mark.parametrize("moment", ["now() - interval '1 month'", "now()", "now() + interval '12 months'"])

@@ -56,7 +56,7 @@ def test_a_broken_migration_stops_the_update_and_the_old_version_still_serves(
     done = stack.up()
 
     assert done.code == 1
-    assert 'column "broken" specified more than once' in done.text.replace("\\\\", ""), done.text
+    assert 'column "broken" of relation "users" already exists' in done.text, done.text
     assert "the version before it is still serving" in done.text
     after = stack.outputs()
     assert after["schema_revision"] == before["schema_revision"]

@@ -17,9 +17,7 @@ def known(tmp_path: Path) -> list[Revision]:
 
 
 def history(applied: list[Revision]) -> History:
-    return History(
-        applied[-1].id if applied else None, {revision.id: revision.checksum for revision in applied}
-    )
+    return History(applied[-1].id if applied else None, {revision.id: revision.checksum for revision in applied})
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])

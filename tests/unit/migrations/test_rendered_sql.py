@@ -23,9 +23,7 @@ def test_every_revision_can_be_read_as_sql_by_itself(revision: Revision) -> None
 
 
 def test_each_revision_is_a_transaction_of_its_own() -> None:
-    stamps = [
-        line for line in EVERYTHING.splitlines() if "alembic_version" in line and "version_num=" in line
-    ]
+    stamps = [line for line in EVERYTHING.splitlines() if "alembic_version" in line and "version_num=" in line]
     assert len(stamps) == len(ALL) - 1
     assert EVERYTHING.count("BEGIN;") == EVERYTHING.count("COMMIT;") >= len(ALL)
 
@@ -56,9 +54,7 @@ def test_an_awkward_role_name_is_quoted() -> None:
 
 
 def test_squawk_finds_no_lock_risk(tmp_path: Path) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "migrations", "sql", "--into", tmp_path], check=True, cwd=PACKAGE.parent
-    )
+    subprocess.run([sys.executable, "-m", "migrations", "sql", "--into", tmp_path], check=True, cwd=PACKAGE.parent)
     files = sorted(tmp_path.glob("*.sql"))
     assert len(files) == len(ALL)
     squawk = shutil.which("squawk") or Path(sys.executable).with_name("squawk")

@@ -1,0 +1,1 @@
+"""Measurements of this project on the machine at hand (`make bench`)."""

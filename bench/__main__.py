@@ -1,0 +1,113 @@
+"""`make bench`: how long the everyday commands take, each part named.
+
+Everything is measured on a copy of the project with a stack, a state and (with COLD=1) a toolchain cache of its own; the
+user's stacks are not touched. COLD=1 also removes our images and Docker's build cache, so that nothing is left to reuse.
+"""
+
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from infra.release import ROOT
+
+IGNORED = shutil.ignore_patterns(".git", ".venv", "__pycache__", "Pulumi.bench-*")
+
+# Seconds that the project promises on two cores with package mirrors only; figures, not limits.
+PROMISED = {
+    "cold make up": 18 * 60,
+    "warm make up": 90,
+    "no-op make up": 15,
+    "make test": 6 * 60,
+    "cold make test": 25 * 60,
+}
+
+
+@dataclass
+class Bench:
+    """One run: a copy of the project and the environment that its commands see."""
+
+    clone: Path
+    environment: dict[str, str]
+    rows: list[tuple[str, float]] = field(default_factory=list[tuple[str, float]])
+
+    def measure(self, name: str, *command: str) -> str:
+        """Runs a command, keeps its time under `name`, returns what it printed."""
+        print(f"bench: {name} …", flush=True)
+        started = time.monotonic()
+        done = subprocess.run(
+            command, cwd=self.clone, env=self.environment, check=False, capture_output=True, text=True
+        )
+        self.rows.append((name, time.monotonic() - started))
+        if done.returncode != 0:
+            raise SystemExit(f"bench: {name} failed:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
+        return done.stdout
+
+    def parts(self, output: str) -> None:
+        """Adds what the engine itself reports as the slowest resources of an `up`."""
+        found = re.findall(r"^ [+~-]+ +\S+ (\S+) created \((\d+)s\)", output, re.MULTILINE)
+        for name, seconds in sorted(found, key=lambda part: -int(part[1]))[:8]:
+            self.rows.append((f"  of which {name}", float(seconds)))
+
+    def toolchain_parts(self, cache: Path) -> None:
+        """Adds the times that the toolchain recorded of its own parts."""
+        timings = cache / "timings.tsv"
+        for line in timings.read_text().splitlines() if timings.exists() else ():
+            part, seconds, _ = line.split("\t")
+            self.rows.append((f"  of which toolchain: {part}", float(seconds)))
+
+    def report(self) -> None:
+        width = max(len(name) for name, _ in self.rows)
+        print(f"\n{'what':<{width}}  seconds  promised")
+        for name, seconds in self.rows:
+            print(f"{name:<{width}}  {seconds:7.1f}  {PROMISED.get(name, ''):>8}")
+
+
+def main() -> None:
+    cold = os.environ.get("COLD") in ("1", "yes", "true")
+    folder = Path(tempfile.mkdtemp(prefix="nuggetwise-bench-"))
+    stack, port = f"bench-{secrets.token_hex(2)}", str(20000 + secrets.randbelow(20000))
+    shutil.copytree(ROOT, folder / "clone", ignore=IGNORED)
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PULUMI_", "VIRTUAL_ENV"))}
+    environment.update(NUGGETWISE_STATE=str(folder / "state"), STACK=stack, PORT=port)
+    if cold:
+        environment["NUGGETWISE_CACHE"] = str(folder / "cache")
+        environment.pop("UV_CACHE_DIR", None)
+        forget_images()
+    bench = Bench(folder / "clone", environment)
+    try:
+        up = bench.measure("cold make up" if cold else "warm make up", "make", "up")
+        if cold:
+            bench.toolchain_parts(folder / "cache")
+        bench.parts(up)
+        bench.measure("no-op make up", "make", "up")
+        bench.measure("no-op pulumi up", "bash", "-c", f"source toolchain/env.sh && pulumi up -y -f -s {stack}")
+        bench.measure("make down", "make", "down", "YES=1")
+        bench.measure("cold make test" if cold else "make test", "make", "test")
+    finally:
+        subprocess.run(["make", "down", "YES=1"], cwd=bench.clone, env=environment, check=False, capture_output=True)
+        subprocess.run(["chmod", "-R", "u+w", str(folder)], check=False)
+        shutil.rmtree(folder, ignore_errors=True)
+        if bench.rows:
+            bench.report()
+
+
+def forget_images() -> None:
+    """Removes our images that no container uses, the base image, and Docker's build cache."""
+    found = subprocess.run(
+        ["docker", "image", "ls", "-q", "--filter", "label=nuggetwise.image"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    for image in {*found.stdout.split(), "debian:trixie-slim"}:
+        subprocess.run(["docker", "image", "rm", "--force", image], check=False, capture_output=True)
+    subprocess.run(["docker", "builder", "prune", "--all", "--force"], check=False, capture_output=True)
+
+
+main()
