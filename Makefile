@@ -58,7 +58,10 @@ lint: toolchain ## Check style, types and the migrations' lock risk
 	ruff check .
 	ruff format --check .
 	basedpyright --warnings
-	for revision in $$(python -m migrations sql --list); do python -m migrations sql "$$revision"; done > /dev/null
+	folder=$$(mktemp -d)
+	trap 'rm -rf "$$folder"' EXIT
+	python -m migrations sql --into "$$folder" > /dev/null
+	squawk --config migrations/squawk.toml "$$folder"/*.sql
 
 format: toolchain ## Format the code
 	@$(WITH_ENV)

@@ -74,10 +74,11 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """The text without secrets."""
+        text = self.known_values(text)
         lowered = text.lower()
         if any(mark in lowered for mark in _MARKS):
             text = _SECRET_TEXT.sub(_keep_lead, text)
-        return self.known_values(text)
+        return text
 
     def known_values(self, text: str) -> str:
         """The text without the secrets of the settings, wherever they stand."""

@@ -49,13 +49,7 @@ def _lower(value: object) -> object:
 class Settings(BaseSettings):
     """The variables of the API. Blank means unset; secrets never show in a representation or an error."""
 
-    model_config = SettingsConfigDict(
-        extra="ignore",
-        frozen=True,
-        env_ignore_empty=True,
-        str_strip_whitespace=True,
-        hide_input_in_errors=True,
-    )
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
     environment: Literal["dev", "staging", "production"]
     port: int = Field(default=3000, ge=1, le=65535)
@@ -98,6 +92,12 @@ class Settings(BaseSettings):
             values.update({whole, *_parts(secret), *_url_passwords(whole)})
         values.update(part.partition(":")[2] for part in _parts(self.encryption_key))
         return frozenset(value for value in values if len(value) >= 6)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _blank_is_unset(cls, values: dict[str, Any]) -> dict[str, Any]:
+        stripped = {name: value.strip() if isinstance(value, str) else value for name, value in values.items()}
+        return {name: value for name, value in stripped.items() if value != ""}
 
     @field_validator("frontend_url")
     @classmethod
@@ -152,7 +152,6 @@ def load_settings() -> Settings:
     Raises SettingsError.
     """
     try:
-        # A secret of spaces is as unset as an empty one, which pydantic-settings leaves out by itself.
         return Settings()  # pyright: ignore[reportCallIssue]
     except ValidationError as error:
         raise SettingsError([line for item in error.errors() for line in _lines(item)]) from None

@@ -17,8 +17,7 @@ base_image_install() {
       "Run this one command, then \`make up\` again:  sudo apt-get install -y mmdebstrap" "or load the image yourself:  docker load, docker import, docker tag"
     apt_install mmdebstrap
   fi
-  need_space "$CACHE"
-  need_space "$(docker info -f '{{.DockerRootDir}}')"
+  need_space_to_build
   local archive=$CACHE/base-image.tar
   # mmdebstrap needs root, or a kernel that gives users namespaces; it says so itself when it has neither.
   with_progress "bootstrapping Debian trixie" base-image mmdebstrap --variant=minbase --include=ca-certificates trixie "$archive.new.tar"

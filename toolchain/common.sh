@@ -140,6 +140,13 @@ need_space() {
     "NUGGETWISE_CACHE=/somewhere/larger make up"
 }
 
+# Said before the first long build, though the images come last.
+need_space_to_build() {
+  need_space "$CACHE"
+  # A remote engine's disk is not ours to measure.
+  if [[ -z ${DOCKER_HOST:-} || $DOCKER_HOST == unix://* ]]; then need_space "$(docker info -f '{{.DockerRootDir}}')"; fi
+}
+
 # The engine that pulumi commands use: ours where we had to install one, else the one on PATH.
 pulumi_binary() {
   if [[ -x $CACHE/pulumi/bin/pulumi ]]; then

@@ -31,9 +31,6 @@ engine_binary() { PATH=$PATH:/usr/sbin:/sbin command -v dockerd; }
 
 engine_install() {
   local command='apt-get update && apt-get install -y docker.io iptables'
-  case $(uname -s) in
-    Darwin) fail "no Docker Engine answers." "Start Docker Desktop, or install it once:  brew install --cask docker" ;;
-  esac
   command -v apt-get >/dev/null || fail "no Docker Engine is installed." "Install Docker the way this system does (the packages docker or docker-ce), then run the same command again."
   is_root || fail "no Docker Engine is installed, and only root may install it. Run this one command, then \`make up\` again:" \
     "sudo sh -c '$command && usermod -aG docker $(id -un)' && newgrp docker"
@@ -43,7 +40,9 @@ engine_install() {
 }
 
 engine_start() {
-  is_root || fail "the Docker Engine is installed but not running. Run this one command, then \`make up\` again:" "sudo systemctl start docker"
+  local by_hand='systemctl start docker'
+  [[ -d /run/systemd/system ]] || by_hand='sh -c "setsid dockerd >/var/log/dockerd.log 2>&1 &"'
+  is_root || fail "the Docker Engine is installed but not running. Run this one command, then \`make up\` again:" "sudo $by_hand"
   if [[ -d /run/systemd/system ]]; then
     note "starting it: systemctl start docker"
     systemctl start docker || fail "systemd could not start Docker." "journalctl -u docker -n 50 says why."

@@ -37,7 +37,7 @@ provider_prefetch() {
 provider_build() {
   local work=$CACHE/docker-provider.new version
   version=$(provider_version)
-  need_space "$CACHE"
+  need_space_to_build
   if ! go_binary >/dev/null; then go_install; fi
   if [[ -n ${PREFETCH:-} ]]; then wait "$PREFETCH" 2>/dev/null || true; fi
   rm -rf "$work"

@@ -34,14 +34,15 @@ take_lock() {
 }
 
 main() {
+  local part started times=''
   case ${1:-} in
     --check | '') ;;
     *) fail "unknown argument: $1" "usage: toolchain/install.sh [--check]" ;;
   esac
+  [[ $OSTYPE == linux* ]] || fail "this installer knows Linux only; on other systems use a Linux virtual machine (WSL, Lima, multipass)."
   missing_parts
   if ((${#MISSING[@]} == 0)); then return; fi
   if [[ ${1:-} == --check ]]; then
-    local part
     for part in "${MISSING[@]}"; do "${part}_why"; done
     exit 1
   fi
@@ -51,13 +52,14 @@ main() {
   # What another run installed while this one waited is not missing any more.
   missing_parts
   for part in "${MISSING[@]}"; do
-    local started=$SECONDS
+    started=$SECONDS
     "${part}_why"
     "${part}_install"
     record "$part" $((SECONDS - started))
+    times+="${times:+, }$part $((SECONDS - started)) s"
   done
   go_drop
-  step "Toolchain: ready"
+  step "Toolchain: ready${times:+ ($times)}"
 }
 
 main "$@"

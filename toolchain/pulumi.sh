@@ -31,7 +31,9 @@ pulumi_why() {
 # Once per run: a firewall that drops packets costs the timeout each time.
 internet() {
   if [[ -z ${INTERNET:-} ]]; then
-    if command -v curl >/dev/null && curl -fsSL --connect-timeout 5 --max-time 15 -o "$CACHE/pulumi-install.sh" "$OFFICIAL_INSTALLER" 2>/dev/null; then
+    # The official installer uses curl as well.
+    if ! command -v curl >/dev/null && can_apt; then apt_install curl ca-certificates; fi
+    if curl -fsSL --connect-timeout 5 --max-time 15 -o "$CACHE/pulumi-install.sh" "$OFFICIAL_INSTALLER" 2>/dev/null; then
       INTERNET=yes
     else
       INTERNET=no
@@ -47,7 +49,7 @@ pulumi_download() {
 }
 
 pulumi_build() {
-  need_space "$CACHE"
+  need_space_to_build
   if ! go_binary >/dev/null; then go_install; fi
   mkdir -p "$CACHE/pulumi.new/bin"
   provider_prefetch

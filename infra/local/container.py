@@ -7,9 +7,7 @@ import pulumi
 import pulumi_docker as docker
 
 from infra import labels
-
-# The one place a read-only container may write to; it is memory and ends with the container.
-SCRATCH = {"/tmp": "rw,noexec,nosuid,nodev,size=64m"}
+from infra.local import SCRATCH
 
 
 @dataclass(frozen=True)

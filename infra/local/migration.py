@@ -1,19 +1,23 @@
 """The migrations step: a one-off container of the release, run before its replicas are."""
 
+from __future__ import annotations
+
 import json
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import docker as engine
 import pulumi
-import pulumi_docker as docker
-from docker.models.containers import Container
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
 import migrations
 from infra import labels
-from infra.local import container
+from infra.local import SCRATCH
+
+# The provider is a process of its own at every preview: what it does not need there would double its start.
+if TYPE_CHECKING:
+    import pulumi_docker as docker
+    from docker.models.containers import Container
 
 # Long enough to build an index over the largest table; a migration bounds its own statements.
 LONGEST_RUN = 3600  # seconds
@@ -51,6 +55,8 @@ class MigrationProvider(ResourceProvider):
 
 
 def _run(props: dict[str, Any]) -> dict[str, Any]:
+    import docker as engine
+
     client = engine.from_env(timeout=LONGEST_RUN)
     step: Container = client.containers.create(
         props["image"],
@@ -61,7 +67,7 @@ def _run(props: dict[str, Any]) -> dict[str, Any]:
         labels=props["labels"],
         user="1001",
         read_only=True,
-        tmpfs=container.SCRATCH,
+        tmpfs=SCRATCH,
         cap_drop=["ALL"],
         security_opt=["no-new-privileges:true"],
         mem_limit="512m",

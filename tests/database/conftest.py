@@ -3,17 +3,21 @@
 import os
 import secrets
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import docker
 import psycopg
 import pytest
+from docker.models.containers import Container
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL, Identifier
 
+from infra.release import ROOT, image_name
 from migrations.revisions import VERSIONS, revisions
 from migrations.roles import ensure_roles
 from migrations.runner import upgrade
@@ -56,14 +60,42 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def server() -> Server:
-    url = os.environ.get(VARIABLE)
-    if not url:
-        pytest.fail(
-            f"{VARIABLE} is not set: set it to the URL of a superuser of a PostgreSQL 17 for tests",
-            pytrace=False,
-        )
-    return Server(url)
+def server() -> Generator[Server]:
+    """The server named by TEST_ADMIN_DATABASE_URL, else one of the dev stack's own image, which the end removes."""
+    if url := os.environ.get(VARIABLE):
+        yield Server(url)
+        return
+    client = docker.from_env()
+    image, _ = client.images.build(path=str(ROOT), dockerfile="images/database/Dockerfile", tag=image_name("database"))
+    password = secrets.token_hex(16)
+    container = client.containers.run(
+        image.id,
+        detach=True,
+        environment={"POSTGRES_PASSWORD": password, "MAX_CONNECTIONS": "100"},
+        ports={"5432/tcp": ("127.0.0.1", 0)},
+        labels={"nuggetwise.test": "database"},
+    )
+    try:
+        yield Server(_when_it_answers(container, password))
+    finally:
+        container.remove(force=True, v=True)
+        client.close()
+
+
+def _when_it_answers(container: Container, password: str) -> str:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        container.reload()
+        bindings = container.attrs["NetworkSettings"]["Ports"].get("5432/tcp")
+        if bindings:
+            url = f"postgresql://postgres:{password}@127.0.0.1:{bindings[0]['HostPort']}/postgres"
+            try:
+                psycopg.connect(url, connect_timeout=2).close()
+                return url
+            except psycopg.OperationalError:
+                pass
+        time.sleep(0.2)
+    raise AssertionError(container.logs().decode())
 
 
 @pytest.fixture(scope="session")

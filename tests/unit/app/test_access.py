@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+from collections.abc import Callable
 from uuid import uuid4
 
 import httpx
@@ -12,6 +13,7 @@ from fastapi.routing import APIRoute
 
 from app.cache import CacheUnavailable
 from app.main import create_app
+from app.settings import Settings
 from app.tokens import Principal
 
 PUBLIC = {
@@ -43,7 +45,7 @@ def private_routes(app: FastAPI) -> list[tuple[str, str]]:
     return private
 
 
-async def test_every_route_that_is_not_public_needs_a_token(app, client):
+async def test_every_route_that_is_not_public_needs_a_token(app: FastAPI, client: httpx.AsyncClient):
     for method, path in private_routes(app):
         response = await client.request(method, path.replace("{installation_id}", str(uuid4())), json={})
         assert response.status_code == 401, f"{method} {path}"
@@ -52,14 +54,14 @@ async def test_every_route_that_is_not_public_needs_a_token(app, client):
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic YTpi", "Bearer a.b.c", "Token x"])
-async def test_every_other_way_to_authorize_is_refused(app, client, header):
+async def test_every_other_way_to_authorize_is_refused(app: FastAPI, client: httpx.AsyncClient, header: str):
     for method, path in private_routes(app):
         url = path.replace("{installation_id}", str(uuid4()))
         response = await client.request(method, url, json={}, headers={"Authorization": header})
         assert response.status_code == 401, f"{method} {path}"
 
 
-async def test_a_forged_token_is_told_to_be_invalid(app, client):
+async def test_a_forged_token_is_told_to_be_invalid(app: FastAPI, client: httpx.AsyncClient):
     now = int(time.time())
     claims = {"sub": str(uuid4()), "jti": str(uuid4()), "iat": now, "exp": now + 60}
     claims |= {"iss": "nuggetwise-api", "aud": "nuggetwise"}
@@ -70,7 +72,9 @@ async def test_a_forged_token_is_told_to_be_invalid(app, client):
         assert token not in response.text
 
 
-async def test_a_token_that_the_cache_knows_to_be_revoked_is_refused_without_the_database(app, client):
+async def test_a_token_that_the_cache_knows_to_be_revoked_is_refused_without_the_database(
+    app: FastAPI, client: httpx.AsyncClient
+):
     cache = FakeCache()
     app.state.resources = dataclasses.replace(app.state.resources, cache=cache, database=None)
     token = app.state.resources.tokens.issue(uuid4())
@@ -82,7 +86,9 @@ async def test_a_token_that_the_cache_knows_to_be_revoked_is_refused_without_the
 
 
 @pytest.mark.parametrize("up", [True, False])
-async def test_a_good_token_that_the_cache_does_not_know_is_for_the_database_to_judge(app, client, up):
+async def test_a_good_token_that_the_cache_does_not_know_is_for_the_database_to_judge(
+    app: FastAPI, client: httpx.AsyncClient, up: bool
+):
     cache = FakeCache()
     cache.up = up
     app.state.resources = dataclasses.replace(app.state.resources, cache=cache)
@@ -91,7 +97,7 @@ async def test_a_good_token_that_the_cache_does_not_know_is_for_the_database_to_
     assert response.status_code == 503, "the database of these tests is out of reach"
 
 
-async def test_the_api_is_described_outside_production_only(make_settings):
+async def test_the_api_is_described_outside_production_only(make_settings: Callable[..., Settings]):
     for environment, status in (("dev", 200), ("staging", 200), ("production", 404)):
         settings = make_settings().model_copy(update={"environment": environment})
         transport = httpx.ASGITransport(create_app(settings))
@@ -102,7 +108,7 @@ async def test_the_api_is_described_outside_production_only(make_settings):
                 assert (await client.get(path)).status_code == 404
 
 
-async def test_the_description_tells_of_tokens_and_of_problems(app, client):
+async def test_the_description_tells_of_tokens_and_of_problems(app: FastAPI, client: httpx.AsyncClient):
     document = (await client.get("/api/openapi.json")).json()
     operation = document["paths"]["/api/installations"]["get"]
     assert operation["security"] == [{"token": []}]

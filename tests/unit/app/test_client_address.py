@@ -31,7 +31,7 @@ CLIENTS = ClientAddress([ip_network("10.0.0.0/8"), ip_network("fd00::/8")])
         (None, "1.2.3.4", UNKNOWN),
     ],
 )
-def test_hops_are_believed_from_the_right_as_far_as_they_are_trusted(peer, forwarded_for, client):
+def test_hops_are_believed_from_the_right_as_far_as_they_are_trusted(peer: str | None, forwarded_for: str, client: str):
     assert CLIENTS.of(peer, forwarded_for) == client
 
 

@@ -21,7 +21,7 @@ def nested(levels: int) -> dict[str, object]:
     "config",
     [{}, {"servers": {"v0": {"args": ["a", 1, 1.5, None, True]}}}, {"a": "\\u0000"}, {"é": "☃ \U0001f600"}, nested(32)],
 )
-def test_a_json_object_is_kept_as_it_is(config):
+def test_a_json_object_is_kept_as_it_is(config: object):
     assert NewInstallation(mcp_config=config).mcp_config == config
 
 
@@ -41,7 +41,7 @@ def test_a_json_object_is_kept_as_it_is(config):
         nested(200),
     ],
 )
-def test_what_cannot_be_stored_or_shown_again_is_refused(config):
+def test_what_cannot_be_stored_or_shown_again_is_refused(config: object):
     with pytest.raises(ValidationError):
         NewInstallation.model_validate({"mcp_config": config})
 

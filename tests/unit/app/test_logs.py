@@ -2,15 +2,18 @@
 
 import json
 import logging
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from app.logs import REDACTED, JsonFormatter, Redactor
+from app.settings import Settings
 
 SECRET = 'S3cr3t"mit\\Ümlaut'
 
 
-def line(message: str, *args: object, exc_info=None, **extra: object) -> dict[str, object]:
+def line(message: str, *args: object, exc_info: Any = None, **extra: object) -> dict[str, object]:
     logger = logging.Logger("unit")
     record = logger.makeRecord("unit", logging.INFO, __file__, 1, message, args, exc_info, extra=extra)
     text = JsonFormatter("1.2.3", Redactor([SECRET, "postgresql://api:hunter22@db/n", "hunter22"])).format(record)
@@ -47,7 +50,7 @@ def test_a_line_says_who_when_and_what():
         lambda: line("hash $argon2id$v=19$m=19456,t=2,p=1$S3cr3t$S3cr3t"),
     ],
 )
-def test_a_secret_is_masked_wherever_it_stands(logged):
+def test_a_secret_is_masked_wherever_it_stands(logged: Callable[[], dict[str, object]]):
     text = json.dumps(logged())
     assert "S3cr3t" not in text
     assert REDACTED in text
@@ -58,8 +61,9 @@ def test_a_url_with_a_known_password_is_masked_whole_and_the_password_alone_too(
 
 
 def test_an_exception_is_logged_without_secrets_and_without_rows_of_the_database():
+    message = "failed for hunter22\nDETAIL:  Failing row contains (ada@example.test, abc)"
     try:
-        raise RuntimeError("failed for hunter22\nDETAIL:  Failing row contains (ada@example.test, abc)")
+        raise RuntimeError(message)
     except RuntimeError as error:
         logged = line("x", exc_info=(type(error), error, error.__traceback__))
     assert "RuntimeError: failed for [redacted]" in str(logged["exception"])
@@ -71,7 +75,9 @@ def test_text_without_secrets_stays_as_it_is():
     assert line(text)["message"] == text
 
 
-def test_every_logger_and_uvicorn_writes_through_the_one_handler(make_settings, capsys):
+def test_every_logger_and_uvicorn_writes_through_the_one_handler(
+    make_settings: Callable[..., Settings], capsys: pytest.CaptureFixture[str]
+):
     from app.logs import configure_logs
 
     before = logging.root.handlers[:], logging.root.level

@@ -2,10 +2,14 @@
 
 import logging
 import re
+from collections.abc import Callable
 
+import httpx
 import pytest
+from fastapi import FastAPI
 
 from app.observability import CSP
+from app.settings import Settings
 
 HELMET = {
     "content-security-policy": CSP,
@@ -24,7 +28,7 @@ HELMET = {
 
 
 @pytest.mark.parametrize("path", ["/api/health/live", "/api/nothing", "/api/users/me", "/api/metrics"])
-async def test_every_answer_has_the_headers_of_helmet(client, path):
+async def test_every_answer_has_the_headers_of_helmet(client: httpx.AsyncClient, path: str):
     response = await client.get(path)
     assert {name: response.headers[name] for name in HELMET} == HELMET
     assert "server" not in response.headers
@@ -36,7 +40,7 @@ def test_the_policy_is_the_one_of_the_specification():
     )
 
 
-async def test_a_sane_request_id_is_kept_and_any_other_replaced(client):
+async def test_a_sane_request_id_is_kept_and_any_other_replaced(client: httpx.AsyncClient):
     kept = await client.get("/api/health/live", headers={"X-Request-ID": "req-1234.ABC"})
     assert kept.headers["x-request-id"] == "req-1234.ABC"
     for odd in ("", "short", "x" * 129, "two words here", "semi;colons;here", "line%0Abreaks"):
@@ -44,7 +48,7 @@ async def test_a_sane_request_id_is_kept_and_any_other_replaced(client):
         assert re.fullmatch(r"[0-9a-f]{32}", made), odd
 
 
-async def test_only_the_frontend_may_call_from_a_browser_with_credentials(client):
+async def test_only_the_frontend_may_call_from_a_browser_with_credentials(client: httpx.AsyncClient):
     def preflight(origin: str) -> dict[str, str]:
         return {"Origin": origin, "Access-Control-Request-Method": "PATCH"}
 
@@ -57,7 +61,9 @@ async def test_only_the_frontend_may_call_from_a_browser_with_credentials(client
         assert "access-control-allow-origin" not in refused.headers, origin
 
 
-async def test_requests_are_counted_by_route_template_and_unknown_paths_under_one_label(app, client):
+async def test_requests_are_counted_by_route_template_and_unknown_paths_under_one_label(
+    app: FastAPI, client: httpx.AsyncClient
+):
     await client.get("/api/installations/0b9f8a3e-4b8f-4a47-9f0c-111111111111")
     await client.get("/api/nothing/1")
     await client.get("/api/nothing/2")
@@ -81,7 +87,7 @@ async def test_requests_are_counted_by_route_template_and_unknown_paths_under_on
     assert "process_resident_memory_bytes" in text
 
 
-async def test_two_applications_do_not_share_counters(make_settings):
+async def test_two_applications_do_not_share_counters(make_settings: Callable[..., Settings]):
     from app.main import create_app
 
     first, second = create_app(make_settings()), create_app(make_settings())
@@ -90,7 +96,9 @@ async def test_two_applications_do_not_share_counters(make_settings):
     assert b"component_generations_total 0.0" in second.state.resources.metrics.render()
 
 
-async def test_a_request_is_logged_with_its_template_and_the_client_that_a_trusted_proxy_names(client, caplog):
+async def test_a_request_is_logged_with_its_template_and_the_client_that_a_trusted_proxy_names(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+):
     with caplog.at_level(logging.INFO, "app.requests"):
         await client.get("/api/installations/42?token=S3cr3t", headers={"X-Forwarded-For": "9.9.9.9, 1.2.3.4"})
     (record,) = [record for record in caplog.records if record.name == "app.requests"]
@@ -103,14 +111,14 @@ async def test_a_request_is_logged_with_its_template_and_the_client_that_a_trust
     assert "S3cr3t" not in str(logged)
 
 
-async def test_probes_and_scrapes_are_not_logged_at_info(client, caplog):
+async def test_probes_and_scrapes_are_not_logged_at_info(client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture):
     with caplog.at_level(logging.INFO, "app.requests"):
         for path in ("/api/health/live", "/api/metrics"):
             await client.get(path)
     assert not [record for record in caplog.records if record.name == "app.requests"]
 
 
-async def test_while_draining_connections_are_closed_after_their_answer(app, client):
+async def test_while_draining_connections_are_closed_after_their_answer(app: FastAPI, client: httpx.AsyncClient):
     assert "connection" not in (await client.get("/api/health/live")).headers
     app.state.resources.lifecycle.draining = True
     assert (await client.get("/api/health/live")).headers["connection"] == "close"

@@ -41,6 +41,6 @@ def test_no_cursor_is_the_beginning():
         base64.urlsafe_b64encode(b"\xff|\xff").decode(),
     ],
 )
-def test_anything_else_is_refused(text):
+def test_anything_else_is_refused(text: str):
     with pytest.raises(Unprocessable):
         decode_cursor(text)

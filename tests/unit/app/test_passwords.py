@@ -19,7 +19,7 @@ async def test_a_hash_is_argon2id_with_19_mib_and_verifies_its_password_only():
     assert not await passwords.verify("no hash", "correct horse battery")
 
 
-async def test_without_a_hash_the_same_work_is_done_for_nothing(monkeypatch):
+async def test_without_a_hash_the_same_work_is_done_for_nothing(monkeypatch: pytest.MonkeyPatch):
     passwords = Passwords()
     seen: list[str] = []
     real = passwords._verify
@@ -28,13 +28,13 @@ async def test_without_a_hash_the_same_work_is_done_for_nothing(monkeypatch):
     assert seen[0].startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
-async def test_a_matching_dummy_is_no_login(monkeypatch):
+async def test_a_matching_dummy_is_no_login(monkeypatch: pytest.MonkeyPatch):
     passwords = Passwords()
     monkeypatch.setattr(passwords, "_verify", lambda _hashed, _password: True)
     assert await passwords.verify(None, "whatever it is") is False
 
 
-async def test_at_most_two_are_hashed_at_a_time_and_too_many_are_sent_away(monkeypatch):
+async def test_at_most_two_are_hashed_at_a_time_and_too_many_are_sent_away(monkeypatch: pytest.MonkeyPatch):
     passwords = Passwords()
     lock, running, most = threading.Lock(), 0, 0
 
@@ -67,6 +67,6 @@ async def test_hashing_leaves_the_event_loop_free():
 
 
 @pytest.mark.parametrize("password", ["", "a" * 1024, "pässwörd ☃"])
-async def test_any_text_can_be_a_password(password):
+async def test_any_text_can_be_a_password(password: str):
     passwords = Passwords()
     assert await passwords.verify(await passwords.hash(password), password)

@@ -3,7 +3,10 @@
 import json
 import logging
 
+import httpx
 import pytest
+from fastapi import FastAPI
+from starlette.requests import Request
 
 from app.body_limit import MAX_BODY
 from app.problems import Conflict
@@ -11,7 +14,7 @@ from app.problems import Conflict
 PROBLEM = "application/problem+json"
 
 
-def problem(response, status: int) -> dict:
+def problem(response: httpx.Response, status: int) -> dict:
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == PROBLEM
     document = response.json()
@@ -22,18 +25,18 @@ def problem(response, status: int) -> dict:
     return document
 
 
-async def test_an_unknown_path_is_a_problem(client):
+async def test_an_unknown_path_is_a_problem(client: httpx.AsyncClient):
     problem(await client.get("/api/nothing"), 404)
     problem(await client.get("/"), 404)
 
 
-async def test_a_method_that_a_route_does_not_take_is_a_problem_that_says_which_it_takes(client):
+async def test_a_method_that_a_route_does_not_take_is_a_problem_that_says_which_it_takes(client: httpx.AsyncClient):
     response = await client.put("/api/auth/login")
     problem(response, 405)
     assert response.headers["allow"] == "POST"
 
 
-async def test_an_invalid_body_names_the_fields_and_echoes_no_value(client):
+async def test_an_invalid_body_names_the_fields_and_echoes_no_value(client: httpx.AsyncClient):
     sent = {"email": "not-an-address", "password": "hunter2hunt", "role": "admin-please"}
     response = await client.post("/api/auth/register", json=sent)
     document = problem(response, 422)
@@ -46,7 +49,9 @@ async def test_an_invalid_body_names_the_fields_and_echoes_no_value(client):
         assert value not in response.text
 
 
-async def test_a_password_of_eleven_characters_is_too_short_and_one_of_lone_surrogates_is_no_text(client):
+async def test_a_password_of_eleven_characters_is_too_short_and_one_of_lone_surrogates_is_no_text(
+    client: httpx.AsyncClient,
+):
     for password in ("a" * 11, "\ud800" * 20):
         body = json.dumps({"email": "ada@example.test", "password": password})
         response = await client.post("/api/auth/register", content=body, headers={"content-type": "application/json"})
@@ -55,20 +60,22 @@ async def test_a_password_of_eleven_characters_is_too_short_and_one_of_lone_surr
 
 
 @pytest.mark.parametrize("body", [b"{", b"", b"\xff\xfe", b"[" * 100_000, b'"text"', b"null"])
-async def test_a_malformed_body_is_a_problem(client, body):
+async def test_a_malformed_body_is_a_problem(client: httpx.AsyncClient, body: bytes):
     response = await client.post("/api/auth/login", content=body, headers={"content-type": "application/json"})
     assert response.status_code in (400, 422)
     problem(response, response.status_code)
 
 
-async def test_many_wrong_fields_do_not_make_a_large_answer(client):
+async def test_many_wrong_fields_do_not_make_a_large_answer(client: httpx.AsyncClient):
     response = await client.post("/api/auth/login", json={f"{'x' * 500}{number}": 1 for number in range(500)})
     problem(response, 422)
     assert len(response.content) < 10_000
 
 
-async def test_an_unhandled_error_is_a_plain_500_and_is_logged(app, client, caplog):
-    async def broken(_request):
+async def test_an_unhandled_error_is_a_plain_500_and_is_logged(
+    app: FastAPI, client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+):
+    async def broken(_request: Request):
         raise RuntimeError("the secret plan")
 
     app.add_route("/broken", broken)
@@ -82,15 +89,15 @@ async def test_an_unhandled_error_is_a_plain_500_and_is_logged(app, client, capl
     assert "the secret plan" in caplog.text
 
 
-async def test_a_problem_that_a_route_raises_carries_its_detail(app, client):
-    async def taken(_request):
+async def test_a_problem_that_a_route_raises_carries_its_detail(app: FastAPI, client: httpx.AsyncClient):
+    async def taken(_request: Request):
         raise Conflict("Taken already.")
 
     app.add_route("/taken", taken)
     assert problem(await client.get("/taken"), 409)["detail"] == "Taken already."
 
 
-async def test_a_body_that_is_declared_too_large_is_refused_before_it_is_read(client):
+async def test_a_body_that_is_declared_too_large_is_refused_before_it_is_read(client: httpx.AsyncClient):
     async def never_read():
         raise AssertionError("the body was read")
         yield b""
@@ -99,7 +106,7 @@ async def test_a_body_that_is_declared_too_large_is_refused_before_it_is_read(cl
     problem(await client.post("/api/auth/login", content=never_read(), headers=headers), 413)
 
 
-async def test_a_body_of_undeclared_length_is_refused_once_it_is_too_large(client):
+async def test_a_body_of_undeclared_length_is_refused_once_it_is_too_large(client: httpx.AsyncClient):
     sent = 0
 
     async def endless():
@@ -113,13 +120,13 @@ async def test_a_body_of_undeclared_length_is_refused_once_it_is_too_large(clien
     assert sent <= MAX_BODY + 3 * 65_536
 
 
-async def test_a_body_of_exactly_the_limit_is_read(client):
+async def test_a_body_of_exactly_the_limit_is_read(client: httpx.AsyncClient):
     body = b'{"email": "x", "password": "y"}'.ljust(MAX_BODY)
     response = await client.post("/api/auth/login", content=body, headers={"content-type": "application/json"})
     problem(response, 422)
 
 
-async def test_a_database_out_of_reach_is_503_with_retry_after(app, client):
+async def test_a_database_out_of_reach_is_503_with_retry_after(app: FastAPI, client: httpx.AsyncClient):
     # The pool of this application was never opened.
     body = {"email": "ada@example.test", "password": "correct horse battery"}
     response = await client.post("/api/auth/login", json=body)

@@ -4,6 +4,7 @@ import base64
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,13 +27,13 @@ GOOD = {
 }
 
 
-def refusals(make_settings, **variables: str | None) -> list[str]:
+def refusals(make_settings: Callable[..., Settings], **variables: str | None) -> list[str]:
     with pytest.raises(SettingsError) as caught:
         make_settings(**variables)
     return caught.value.lines
 
 
-def test_a_complete_production_environment_is_accepted(make_settings):
+def test_a_complete_production_environment_is_accepted(make_settings: Callable[..., Settings]):
     settings = make_settings(**GOOD)
     assert settings.environment == "production"
     assert settings.port == 3000
@@ -41,20 +42,24 @@ def test_a_complete_production_environment_is_accepted(make_settings):
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL", "JWT_SECRET", "ENCRYPTION_KEY"])
 @pytest.mark.parametrize("environment", ["dev", "staging", "production"])
-def test_what_the_api_cannot_run_without_is_required_everywhere(make_settings, name, environment):
+def test_what_the_api_cannot_run_without_is_required_everywhere(
+    make_settings: Callable[..., Settings], name: str, environment: str
+):
     assert refusals(make_settings, **{**GOOD, "ENVIRONMENT": environment, name: None}) == [f"{name}: is not set"]
 
 
 @pytest.mark.parametrize("name", ["STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "V0_API_KEY"])
 @pytest.mark.parametrize("value", [None, "", "   "])
-def test_keys_of_services_are_required_outside_dev_and_blank_is_unset(make_settings, name, value):
+def test_keys_of_services_are_required_outside_dev_and_blank_is_unset(
+    make_settings: Callable[..., Settings], name: str, value: str | None
+):
     for environment in ("staging", "production"):
         lines = refusals(make_settings, **{**GOOD, "ENVIRONMENT": environment, name: value})
         assert lines == [f"{name}: is not set, and {environment} needs it"]
     assert getattr(make_settings(**{**GOOD, "ENVIRONMENT": "dev", name: value}), name.lower()) is None
 
 
-def test_every_missing_variable_gets_its_line(make_settings):
+def test_every_missing_variable_gets_its_line(make_settings: Callable[..., Settings]):
     lines = refusals(make_settings, ENVIRONMENT=None, DATABASE_URL=None, JWT_SECRET=None)
     assert {line.partition(":")[0] for line in lines} == {"ENVIRONMENT", "DATABASE_URL", "JWT_SECRET"}
 
@@ -78,18 +83,20 @@ def test_every_missing_variable_gets_its_line(make_settings):
         ("V0_API_KEY", "[secret]"),
     ],
 )
-def test_known_defaults_are_refused_outside_dev_by_name_and_without_their_value(make_settings, name, value):
+def test_known_defaults_are_refused_outside_dev_by_name_and_without_their_value(
+    make_settings: Callable[..., Settings], name: str, value: str
+):
     lines = refusals(make_settings, **{**GOOD, name: value})
     assert lines == [f"{name}: is a known default or placeholder, which production refuses"]
 
 
-def test_a_database_without_a_password_is_refused_outside_dev(make_settings):
+def test_a_database_without_a_password_is_refused_outside_dev(make_settings: Callable[..., Settings]):
     assert refusals(make_settings, **{**GOOD, "DATABASE_URL": "postgresql://api@db/nuggetwise"}) == [
         "DATABASE_URL: has no password, and production needs one"
     ]
 
 
-def test_dev_accepts_what_production_refuses(make_settings):
+def test_dev_accepts_what_production_refuses(make_settings: Callable[..., Settings]):
     make_settings(DATABASE_URL="postgresql://postgres:postgres@db/nuggetwise", V0_API_KEY="changeme")
 
 
@@ -105,19 +112,21 @@ def test_dev_accepts_what_production_refuses(make_settings):
         ("REDIS_URL", "http://cache", "redis://"),
         ("TRUSTED_PROXIES", "10.0.0.1/8", "host bits"),
         ("PORT", "http", "integer"),
-        ("FRONTEND_URL", "nuggetwise.com", "origin"),
+        ("FRONTEND_URL", "frontend.test", "origin"),
         ("ENVIRONMENT", "prod", "'production'"),
         ("DATABASE_POOL_SIZE", "0", "greater than or equal to 1"),
     ],
 )
-def test_a_wrong_value_is_named_with_its_fix_and_not_shown(make_settings, name, value, reason):
+def test_a_wrong_value_is_named_with_its_fix_and_not_shown(
+    make_settings: Callable[..., Settings], name: str, value: str, reason: str
+):
     (line,) = refusals(make_settings, **{**GOOD, name: value})
     assert line.startswith(f"{name}: ")
     assert reason in line
     assert name == "ENVIRONMENT" or value not in line
 
 
-def test_several_keys_are_read_in_order(make_settings):
+def test_several_keys_are_read_in_order(make_settings: Callable[..., Settings]):
     old = "k0:" + base64.b64encode(bytes(range(32))).decode()
     settings = make_settings(ENCRYPTION_KEY=f"{GOOD_ENCRYPTION_KEY}, {old}", JWT_SECRET=f"{'n' * 32},{'o' * 32}")
     assert list(settings.encryption_keys) == ["2026-11", "k0"]
@@ -125,7 +134,7 @@ def test_several_keys_are_read_in_order(make_settings):
     assert settings.jwt_secrets == ("n" * 32, "o" * 32)
 
 
-def test_no_secret_shows_in_a_representation(make_settings):
+def test_no_secret_shows_in_a_representation(make_settings: Callable[..., Settings]):
     settings = make_settings(**GOOD)
     for name in GOOD.keys() - {"ENVIRONMENT"}:
         assert GOOD[name] not in repr(settings)

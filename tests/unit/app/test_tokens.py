@@ -55,7 +55,7 @@ def test_an_old_secret_verifies_during_a_rotation_and_never_signs():
         new.verify(old.issue(USER))
 
 
-def test_a_token_that_was_good_is_refused_once_it_has_expired(monkeypatch):
+def test_a_token_that_was_good_is_refused_once_it_has_expired(monkeypatch: pytest.MonkeyPatch):
     tokens = Tokens([SECRET])
     token = tokens.issue(USER)
     tokens.verify(token)
@@ -85,6 +85,6 @@ def test_a_token_that_was_good_is_refused_once_it_has_expired(monkeypatch):
         "é.é.é",
     ],
 )
-def test_every_other_token_is_refused(token):
+def test_every_other_token_is_refused(token: str):
     with pytest.raises(InvalidToken):
         Tokens([SECRET, "0" * 32]).verify(token)
