@@ -51,7 +51,7 @@ class Api(pulumi.ComponentResource):
                 container.Spec(
                     component="api",
                     image=image,
-                    probe=container.Probe(["probe"]),
+                    probe=container.Probe(["probe"], interval=3),
                     memory=512,
                     cpus=0.5,
                     environment=environment,

@@ -23,7 +23,7 @@ class Cache(pulumi.ComponentResource):
             container.Spec(
                 component="cache",
                 image=image.build("cache", child),
-                probe=container.Probe(["valkey-cli", "ping"]),
+                probe=container.Probe(["valkey-cli", "ping"], interval=3),
                 memory=192,
                 environment={"REDISCLI_AUTH": password},
                 aliases=["cache"],

@@ -12,10 +12,14 @@ from infra.local import SCRATCH
 
 @dataclass(frozen=True)
 class Probe:
-    """A health check. Times are in seconds."""
+    """A health check. Times are in seconds.
+
+    Docker runs the first one after `interval`, and an update waits for it; each one starts a process, which at nine
+    containers and 2 s is half a core. So what others wait for is asked often, the rest rarely.
+    """
 
     command: Sequence[str]
-    interval: int = 2
+    interval: int
     timeout: int = 10
     retries: int = 3
     start_period: int = 30

@@ -33,7 +33,7 @@ class Database(pulumi.ComponentResource):
             container.Spec(
                 component="database",
                 image=image.build("database", child),
-                probe=container.Probe(["pg_isready", "-q"]),
+                probe=container.Probe(["pg_isready", "-q"], interval=2),
                 memory=1024,
                 environment={
                     "POSTGRES_PASSWORD": passwords[ADMIN],

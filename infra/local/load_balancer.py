@@ -30,7 +30,7 @@ class LoadBalancer(pulumi.ComponentResource):
                 image=nginx,
                 command=["start", "load-balancer"],
                 probe=container.Probe(
-                    ["curl", "-fsS", "-o", "/dev/null", "http://127.0.0.1:8080/load-balancer/health"]
+                    ["curl", "-fsS", "-o", "/dev/null", "http://127.0.0.1:8080/load-balancer/health"], interval=3
                 ),
                 memory=128,
                 ports={8080: port},

@@ -23,7 +23,9 @@ class Metrics(pulumi.ComponentResource):
             container.Spec(
                 component="metrics",
                 image=image.build("prometheus", child),
-                probe=container.Probe(["curl", "-fsS", "-o", "/dev/null", "http://127.0.0.1:9090/-/ready"]),
+                probe=container.Probe(
+                    ["curl", "-fsS", "-o", "/dev/null", "http://127.0.0.1:9090/-/ready"], interval=10
+                ),
                 memory=384,
                 volumes={"/var/lib/prometheus/data": container.volume(f"{name}-data", settings.name, "metrics", child)},
                 ports={9090: port},

@@ -44,7 +44,7 @@ class ObjectStore(pulumi.ComponentResource):
                 component="object-store-files",
                 image=image.build("object-store", child),
                 # Answers 403 to an unsigned request, which is all a probe can be.
-                probe=container.Probe(["curl", "-sS", "-o", "/dev/null", "http://127.0.0.1:9001/"]),
+                probe=container.Probe(["curl", "-sS", "-o", "/dev/null", "http://127.0.0.1:9001/"], interval=10),
                 memory=256,
                 environment={
                     "BUCKET": settings.backups.bucket,
@@ -65,7 +65,7 @@ class ObjectStore(pulumi.ComponentResource):
                 image=nginx,
                 command=["start", "object-store"],
                 probe=container.Probe(
-                    ["curl", "-fsSk", "-o", "/dev/null", "https://127.0.0.1:9000/load-balancer/health"]
+                    ["curl", "-fsSk", "-o", "/dev/null", "https://127.0.0.1:9000/load-balancer/health"], interval=10
                 ),
                 memory=128,
                 environment={"TLS_CERTIFICATE": certificate.certificate, "TLS_KEY": certificate.private_key},

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from app.cache import CacheUnavailable
 from app.health import upstreams
-from app.health.schemas import ServiceHealth, Services
+from app.health.schemas import ServiceHealth, Services, ServiceStatus
 from app.health.service import overall, timed
 from app.health.upstreams import Upstream, Upstreams
 from app.problems import Unavailable
@@ -41,9 +41,10 @@ class FakeCache:
             raise CacheUnavailable("down")
 
 
-class FakeUpstream:
-    def __init__(self, status: str) -> None:
-        self.status = status
+class FakeUpstream(Upstream):
+    def __init__(self, status: ServiceStatus) -> None:
+        super().__init__("http://service.test", configured=True)
+        self.status: ServiceStatus = status
 
     async def health(self) -> ServiceHealth:
         return ServiceHealth(status=self.status, latency_ms=None)
@@ -71,8 +72,10 @@ def depend_on(app: FastAPI):
         ("healthy", "unhealthy", "unhealthy", "healthy", "unhealthy"),
     ],
 )
-def test_the_whole_is_as_well_as_what_it_cannot_do_without(database: str, redis: str, stripe: str, v0: str, whole: str):
-    states = {"database": database, "redis": redis, "stripe": stripe, "v0": v0}
+def test_the_whole_is_as_well_as_what_it_cannot_do_without(
+    database: ServiceStatus, redis: ServiceStatus, stripe: ServiceStatus, v0: ServiceStatus, whole: str
+):
+    states: dict[str, ServiceStatus] = {"database": database, "redis": redis, "stripe": stripe, "v0": v0}
     services = Services(**{name: ServiceHealth(status=status, latency_ms=1.0) for name, status in states.items()})
     assert overall(services) == whole
 
@@ -150,7 +153,10 @@ async def test_ready_waits_for_everything_then_stays_through_an_outage_until_dra
 
 
 async def test_a_service_without_a_key_is_not_asked(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(upstreams, "_answers", lambda _url: pytest.fail("asked"))
+    def asked(_url: str) -> bool:
+        raise AssertionError("asked")
+
+    monkeypatch.setattr(upstreams, "_answers", asked)
     assert (await Upstream("http://service.test", configured=False).health()).status == "not_configured"
 
 
@@ -168,7 +174,7 @@ async def test_a_service_is_asked_at_most_once_a_minute_and_in_the_background(mo
     assert len(asked) == 1
 
     answer = False
-    upstream._asked_at -= 61
+    upstream._asked_at -= 61  # pyright: ignore[reportPrivateUsage]
     assert (await upstream.health()).status == "healthy", "the last answer, while the next one is on its way"
     for _ in range(200):
         if (await upstream.health()).status == "unhealthy":

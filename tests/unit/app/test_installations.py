@@ -1,5 +1,7 @@
 """What an installation may hold: any JSON object that PostgreSQL can store and the API can show again."""
 
+from typing import Any
+
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
@@ -21,7 +23,7 @@ def nested(levels: int) -> dict[str, object]:
     "config",
     [{}, {"servers": {"v0": {"args": ["a", 1, 1.5, None, True]}}}, {"a": "\\u0000"}, {"é": "☃ \U0001f600"}, nested(32)],
 )
-def test_a_json_object_is_kept_as_it_is(config: object):
+def test_a_json_object_is_kept_as_it_is(config: dict[str, Any]):
     assert NewInstallation(mcp_config=config).mcp_config == config
 
 
@@ -63,7 +65,6 @@ def test_changes_keep_apart_what_is_absent_and_what_is_null():
 def test_a_user_can_remove_their_key_but_not_their_address():
     assert USER_CHANGES.validate_python({"v0_api_key": None}) == {"v0_api_key": None}
     assert USER_CHANGES.validate_python({"email": " Ada@Example.TEST "}) == {"email": "ada@example.test"}
-    wrong: dict[str, object]
     for wrong in ({"email": None}, {"email": "ada"}, {"v0_api_key": ""}, {"subscription_plan": "pro"}):
         with pytest.raises(ValidationError):
             USER_CHANGES.validate_python(wrong)

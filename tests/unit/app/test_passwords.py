@@ -19,18 +19,26 @@ async def test_a_hash_is_argon2id_with_19_mib_and_verifies_its_password_only():
     assert not await passwords.verify("no hash", "correct horse battery")
 
 
-async def test_without_a_hash_the_same_work_is_done_for_nothing(monkeypatch: pytest.MonkeyPatch):
+async def test_without_a_hash_a_dummy_of_the_same_cost_is_verified(monkeypatch: pytest.MonkeyPatch):
     passwords = Passwords()
     seen: list[str] = []
-    real = passwords._verify
-    monkeypatch.setattr(passwords, "_verify", lambda hashed, password: seen.append(hashed) or real(hashed, password))
+
+    def remember(hashed: str, _password: str) -> bool:
+        seen.append(hashed)
+        return False
+
+    monkeypatch.setattr(passwords, "_verify", remember)
     assert not await passwords.verify(None, "whatever it is")
     assert seen[0].startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
 async def test_a_matching_dummy_is_no_login(monkeypatch: pytest.MonkeyPatch):
     passwords = Passwords()
-    monkeypatch.setattr(passwords, "_verify", lambda _hashed, _password: True)
+
+    def matching(_hashed: str, _password: str) -> bool:
+        return True
+
+    monkeypatch.setattr(passwords, "_verify", matching)
     assert await passwords.verify(None, "whatever it is") is False
 
 

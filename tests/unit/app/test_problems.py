@@ -2,6 +2,7 @@
 
 import json
 import logging
+from typing import Any
 
 import httpx
 import pytest
@@ -14,7 +15,7 @@ from app.problems import Conflict
 PROBLEM = "application/problem+json"
 
 
-def problem(response: httpx.Response, status: int) -> dict:
+def problem(response: httpx.Response, status: int) -> dict[str, Any]:
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == PROBLEM
     document = response.json()

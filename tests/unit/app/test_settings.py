@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.placeholders import is_placeholder
-from app.settings import SettingsError
+from app.settings import Settings, SettingsError
 
 ROOT = Path(__file__).parents[3]
 
