@@ -1,7 +1,7 @@
 """`make bench`: how long the everyday commands take, each part named.
 
-Everything is measured on a copy of the project with a stack, a state and (with COLD=1) a toolchain cache of its own; the
-user's stacks are not touched. COLD=1 also removes our images and Docker's build cache, so that nothing is left to reuse.
+Everything is measured on a copy of the project, with a stack, a state and (COLD=1) a toolchain cache of its own; the
+stacks of the user are not touched. COLD=1 also removes our images and Docker's build cache: nothing is left to reuse.
 """
 
 import os

@@ -28,7 +28,13 @@ def pulumi(*arguments: str) -> int:
     """Runs `pulumi`, its output on this terminal. Returns its exit code."""
     # On a terminal the engine draws its own progress; elsewhere it writes lines.
     plain = [] if sys.stdout.isatty() else ["--non-interactive"]
-    return subprocess.run(["pulumi", *arguments, *plain], cwd=ROOT, check=False).returncode
+    with subprocess.Popen(["pulumi", *arguments, *plain], cwd=ROOT) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                # The terminal sent it to pulumi as well, which finishes what it has begun and keeps its state whole.
+                continue
 
 
 def ask(*arguments: str, stdin: str | None = None) -> str:
@@ -74,6 +80,11 @@ def state_file(stack: str) -> Path:
 def export(stack: str) -> dict[str, Any]:
     """The stack's whole state, its secrets encrypted."""
     return json.loads(ask("stack", "export", "--stack", stack))
+
+
+def check_passphrase(stack: str) -> None:
+    """Raises OperatorError when the passphrase does not open the stack's state."""
+    ask("stack", "output", "--stack", stack, "--json", "--show-secrets")
 
 
 def resources(state: dict[str, Any]) -> Iterator[Resource]:

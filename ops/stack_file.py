@@ -23,6 +23,10 @@ def read(stack: str, port: int | None) -> settings.Settings:
     """
     file = path_of(stack)
     if not file.exists():
+        if port is None:
+            raise OperatorError(
+                f"{file.name} does not exist; give the new stack a port: make up STACK={stack} PORT=8090"
+            )
         settings.parse(
             stack, {**_config(path_of("dev")), f"{settings.PROJECT}:port": port}
         )  # before anything is written
@@ -63,11 +67,7 @@ def _config(file: Path) -> dict[str, Any]:
     return config
 
 
-def _copy_from_dev(stack: str, port: int | None) -> None:
-    if port is None:
-        raise OperatorError(
-            f"{path_of(stack).name} does not exist; give the new stack a port: make up STACK={stack} PORT=8090"
-        )
+def _copy_from_dev(stack: str, port: int) -> None:
     dev = path_of("dev").read_text()
     lines = [
         f"  nuggetwise:port: {port}" if line.strip().startswith("nuggetwise:port:") else line

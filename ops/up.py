@@ -20,6 +20,7 @@ def up(stack: str, port: int | None) -> int:
         started = time.monotonic()
         code = engine.pulumi("up", "--stack", stack, "--yes", "--skip-preview", *(["--refresh"] if repaired else []))
     if code != 0:
+        engine.check_passphrase(stack)
         raise OperatorError(
             f"stack {stack} was not brought up to date; what served before is still serving. Mend what is named above "
             "and run the same command again. (An image that does not build shows its whole log with "

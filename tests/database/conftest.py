@@ -69,7 +69,7 @@ def server() -> Generator[Server]:
     image, _ = client.images.build(path=str(ROOT), dockerfile="images/database/Dockerfile", tag=image_name("database"))
     password = secrets.token_hex(16)
     container = client.containers.run(
-        image.id,
+        image,
         detach=True,
         environment={"POSTGRES_PASSWORD": password, "MAX_CONNECTIONS": "100"},
         ports={"5432/tcp": ("127.0.0.1", 0)},

@@ -16,6 +16,7 @@ from typing import Any
 import docker
 import httpx
 import pytest
+from docker.errors import NotFound
 from docker.models.containers import Container
 
 from infra import labels
@@ -97,12 +98,13 @@ class Stack:
         database = self.containers("database")[0]
         command = ["psql", "-U", "postgres", "-AtX", "-v", "ON_ERROR_STOP=1", "-c", statement, "nuggetwise"]
         code, output = database.exec_run(command)
+        assert isinstance(output, bytes)
         assert code == 0, output
         return output.decode().strip()
 
     def remove(self) -> None:
         done = self.ops("down", "--yes")
-        by_name = {"label": f"{labels.STACK}={self.name}"}
+        by_name: dict[str, str | list[str] | bool] = {"label": f"{labels.STACK}={self.name}"}
         for container in self.engine.containers.list(all=True, filters=by_name):
             container.remove(force=True, v=True)
         for volume in self.engine.volumes.list(filters=by_name):
@@ -194,7 +196,7 @@ def eventually(check: Callable[[], bool], seconds: float, what: str) -> None:
         try:
             if check():
                 return
-        except (httpx.HTTPError, docker.errors.NotFound):
+        except (httpx.HTTPError, NotFound):
             pass
         time.sleep(0.25)
     raise AssertionError(f"{what}: not within {seconds} s")

@@ -140,8 +140,7 @@ def test_a_token_that_logged_out_is_refused_by_every_replica(client: httpx.Clien
 def test_a_revocation_survives_the_loss_of_the_cache(stack: Stack, client: httpx.Client, new_person: NewPerson) -> None:
     person = new_person()
     assert client.post("/api/auth/logout", headers=person.headers).status_code == 204
-    code, output = stack.containers("cache")[0].exec_run(["valkey-cli", "flushall"])
-    assert (code, output.strip()) == (0, b"OK")
+    assert stack.containers("cache")[0].exec_run(["valkey-cli", "flushall"]).exit_code == 0
     for _ in range(REPLICAS * 3):
         assert client.get("/api/users/me", headers=person.headers).status_code == 401
 

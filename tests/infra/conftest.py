@@ -1,7 +1,7 @@
 """The dev stack's program, run against mocks that record every registration."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import pulumi
 import pytest
@@ -40,7 +40,7 @@ class Recorder(mocks.Mocks):
                 outputs.update(certificate="PEM", private_key="PEM")
         return f"{args.name}-id", outputs
 
-    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
+    def call(self, args: mocks.MockCallArgs) -> NoReturn:
         raise AssertionError(f"the program asks the provider for {args.token}, which a preview could not answer")
 
 
