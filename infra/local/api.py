@@ -59,7 +59,8 @@ class Api(pulumi.ComponentResource):
                     grace=30,
                 ),
                 network,
-                child,
+                # Said outright, because the plugin deletes a container first where nothing is said.
+                pulumi.ResourceOptions(parent=self, delete_before_replace=False),
             )
         self.register_outputs({})
 

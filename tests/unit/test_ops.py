@@ -29,7 +29,7 @@ def resource(kind: str, identity: str) -> Resource:
 
 
 def test_what_the_state_does_not_know_is_a_stranger() -> None:
-    there = found([thing("known"), thing("left")], (thing("net"),), (thing("data"),))
+    there = found([thing("known"), thing("left")], [thing("net")], [thing("data")])
     strangers = leftovers.strangers(there, [resource(leftovers.CONTAINER, "known"), resource(leftovers.VOLUME, "data")])
     assert [c.id for c in strangers.containers] == ["left"]
     assert [n.id for n in strangers.networks] == ["net"]
