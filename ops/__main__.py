@@ -1,13 +1,18 @@
 """`python -m ops <command>`: what the Makefile calls."""
 
 import argparse
+import signal
 import sys
 
-from infra.settings import SettingsError
-from ops.errors import OperatorError
+# Until `main` can answer Ctrl-C in words, it ends the process without any: the imports take a second.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+from infra.settings import SettingsError  # noqa: E402
+from ops.errors import OperatorError  # noqa: E402
 
 
 def main() -> int:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     parser = argparse.ArgumentParser(prog="python -m ops", description=__doc__)
     parser.add_argument("--stack", default="dev", help="the stack's name (default: dev)")
     commands = parser.add_subparsers(dest="command", required=True)

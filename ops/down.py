@@ -24,13 +24,26 @@ def down(stack: str, *, yes: bool) -> int:
         if exists:
             state = engine.export(stack)
             engine.clear_interruption(stack, state)
-            code = engine.pulumi("destroy", "--stack", stack, "--yes", "--skip-preview", "--refresh")
-            if code != 0:
-                raise OperatorError(f"stack {stack} was not removed as a whole; run the same command again")
-            engine.ask("stack", "rm", stack, "--yes", "--preserve-config")
+            if engine.pulumi("destroy", "--stack", stack, "--yes", "--skip-preview", "--refresh") != 0:
+                refuse_unless_locked_out(stack)
+            engine.ask("stack", "rm", stack, "--yes", "--force", "--preserve-config")
+        stack_file.settle(stack)
         leftovers.remove(leftovers.find(client, stack), data=True)
     print(f"stack {stack} is gone, its data too")
     return 0
+
+
+def refuse_unless_locked_out(stack: str) -> None:
+    """Raises OperatorError when `destroy` failed for any reason but a passphrase that does not open the state.
+
+    Who lost the passphrase can do nothing else than begin anew; what carries the stack's labels goes all the same.
+    """
+    try:
+        engine.check_passphrase(stack)
+    except OperatorError as error:
+        print(f"{error}\nRemoving what carries the stack's labels, and its state unopened.", file=sys.stderr)
+        return
+    raise OperatorError(f"stack {stack} was not removed as a whole; run the same command again")
 
 
 def confirm(stack: str) -> None:

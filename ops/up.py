@@ -19,6 +19,7 @@ def up(stack: str, port: int | None) -> int:
         repaired = prepare(client, settings)
         started = time.monotonic()
         code = engine.pulumi("up", "--stack", stack, "--yes", "--skip-preview", *(["--refresh"] if repaired else []))
+        stack_file.settle(stack)
     if code != 0:
         engine.check_passphrase(stack)
         raise OperatorError(

@@ -13,7 +13,9 @@ from pathlib import Path
 import docker
 import psycopg
 import pytest
+from docker.errors import ImageNotFound
 from docker.models.containers import Container
+from docker.models.images import Image
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL, Identifier
 
@@ -66,7 +68,7 @@ def server() -> Generator[Server]:
         yield Server(url)
         return
     client = docker.from_env()
-    image, _ = client.images.build(path=str(ROOT), dockerfile="images/database/Dockerfile", tag=image_name("database"))
+    image = _database_image(client)
     password = secrets.token_hex(16)
     container = client.containers.run(
         image,
@@ -80,6 +82,16 @@ def server() -> Generator[Server]:
     finally:
         container.remove(force=True, v=True)
         client.close()
+
+
+def _database_image(client: docker.DockerClient) -> Image:
+    """The dev stack's own, which the end-to-end tier has built before when all tests run."""
+    name = image_name("database")
+    try:
+        return client.images.get(name)
+    except ImageNotFound:
+        dockerfile = "images/database/Dockerfile"
+        return client.images.build(path=str(ROOT), dockerfile=dockerfile, tag=name, rm=True, forcerm=True)[0]
 
 
 def _when_it_answers(container: Container, password: str) -> str:

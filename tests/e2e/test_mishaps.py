@@ -143,8 +143,8 @@ def test_an_up_that_is_interrupted_by_the_keyboard_can_be_run_again(stack: Stack
     code.write_text(original + "\n# interrupted\n")
     running = stack.start("python", "-m", "ops", "--stack", stack.name, "up")
     try:
-        eventually(lambda: any((stack.state / ".pulumi" / "locks").rglob("*.json")), 30, "the engine's lock")
-        time.sleep(1)
+        eventually(lambda: any((stack.state / ".pulumi" / "locks").rglob("*.json")), 60, "the engine's lock")
+        time.sleep(3)  # the program runs by now
         os.killpg(running.pid, signal.SIGINT)
         text = running.communicate(timeout=300)[0]
     finally:
