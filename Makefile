@@ -15,7 +15,7 @@ OPS := python -m ops --stack "$(STACK)"
 .PHONY: help up down status outputs logs psql env test lint format bench lock purge toolchain
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$\$\$\$/, "$$"); printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/[$$][$$]/, "$$"); printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  STACK=name PORT=8090   another dev stack beside dev: make up STACK=alice PORT=8090"
 
