@@ -8,6 +8,7 @@ import docker
 from docker.errors import DockerException
 
 from infra import labels
+from infra.settings import Settings
 from ops.errors import OperatorError
 
 # What the images of a first `up` and a little data take.
@@ -43,8 +44,10 @@ def check_disk(client: docker.DockerClient) -> None:
         )
 
 
-def check_ports(client: docker.DockerClient, stack: str, first: int) -> None:
+def check_ports(client: docker.DockerClient, settings: Settings) -> None:
     """Raises OperatorError when one of the stack's three loopback ports is taken by anything but the stack itself."""
+    assert settings.port is not None  # what the settings promise for dev
+    stack, first = settings.name, settings.port
     ours: set[int] = set()
     others: dict[int, str] = {}
     for container in client.containers.list():

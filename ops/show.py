@@ -32,7 +32,7 @@ def _row(container: Container) -> tuple[str, str, str, str, str, str]:
         str(container.name),
         container.status,
         container.attrs["State"].get("Health", {}).get("Status", "-"),
-        str(container.attrs["Config"]["Image"]).removeprefix("sha256:")[:40],
+        next(iter(container.image.tags), "untagged") if container.image else "-",
         ", ".join(ports),
     )
 

@@ -17,7 +17,7 @@ def path_of(stack: str) -> Path:
 
 
 def read(stack: str, port: int | None) -> settings.Settings:
-    """Settings of a stack. One that has no file yet gets a copy of dev's, on `port`.
+    """Settings of a stack. One that has no file yet is to be like dev, on `port`; `create` writes its file.
 
     Raises OperatorError for a missing port, one that contradicts the file, or a file that is not YAML, and
     infra.settings.SettingsError for a wrong setting.
@@ -28,10 +28,7 @@ def read(stack: str, port: int | None) -> settings.Settings:
             raise OperatorError(
                 f"{file.name} does not exist; give the new stack a port: make up STACK={stack} PORT=8090"
             )
-        settings.parse(
-            stack, {**_config(path_of("dev")), f"{settings.PROJECT}:port": port}
-        )  # before anything is written
-        _copy_from_dev(stack, port)
+        return settings.parse(stack, {**_config(path_of("dev")), f"{settings.PROJECT}:port": port})
     parsed = settings.parse(stack, _config(file))
     if port is not None and parsed.port != port:
         raise OperatorError(
@@ -40,6 +37,19 @@ def read(stack: str, port: int | None) -> settings.Settings:
     if parsed.environment != "dev":
         raise OperatorError(f"{file.name}: make manages dev stacks only; use `pulumi` itself for {parsed.environment}")
     return parsed
+
+
+def create(new: settings.Settings) -> None:
+    """Writes the file of a stack that has none: dev's, with the port of its own."""
+    file = path_of(new.name)
+    if file.exists():
+        return
+    lines = [
+        f"  nuggetwise:port: {new.port}" if line.strip().startswith("nuggetwise:port:") else line
+        for line in path_of("dev").read_text().splitlines()
+        if not line.startswith(("encryptionsalt:", "#"))
+    ]
+    file.write_text("\n".join(["# A dev stack beside dev, copied from Pulumi.dev.yaml.", *lines, ""]))
 
 
 def forget_salt(stack: str) -> None:
@@ -81,13 +91,3 @@ def _config(file: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise OperatorError(f"{file.name}: `config` must be a block of keys")
     return config
-
-
-def _copy_from_dev(stack: str, port: int) -> None:
-    dev = path_of("dev").read_text()
-    lines = [
-        f"  nuggetwise:port: {port}" if line.strip().startswith("nuggetwise:port:") else line
-        for line in dev.splitlines()
-        if not line.startswith(("encryptionsalt:", "#"))
-    ]
-    path_of(stack).write_text("\n".join(["# A dev stack beside dev, copied from Pulumi.dev.yaml.", *lines, ""]))

@@ -15,6 +15,9 @@ def up(stack: str, port: int | None) -> int:
     settings = stack_file.read(stack, port)
     client = preflight.connect()
     with lock.held(stack):
+        preflight.check_disk(client)
+        preflight.check_ports(client, settings)
+        stack_file.create(settings)
         stack_file.forget_salt(stack)
         repaired = prepare(client, settings)
         started = time.monotonic()
@@ -37,10 +40,8 @@ def prepare(client: docker.DockerClient, settings: Settings) -> bool:
     Returns whether the engine lacks something that the state has, so that the state must be refreshed.
     """
     stack = settings.name
-    assert settings.port is not None
     if engine.release_dead_lock(stack):
         say(f"an earlier run of {stack} was killed; its lock is released")
-    preflight.check_disk(client)
     fresh = engine.ensure_stack(stack)
     state = engine.export(stack)
     known = [] if fresh else list(engine.resources(state))
@@ -48,7 +49,6 @@ def prepare(client: docker.DockerClient, settings: Settings) -> bool:
         say(f"{forgotten} operations of an interrupted run are forgotten; they are done anew")
     found = leftovers.find(client, stack)
     remove_strangers(leftovers.strangers(found, known))
-    preflight.check_ports(client, stack, settings.port)
     images = {str(image.id) for image in client.images.list(filters={"label": "nuggetwise.image"})}
     if gone := leftovers.missing(found, known, images):
         say(f"not there or not running any more: {', '.join(gone)}; refreshing the state and making them again")

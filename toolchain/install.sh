@@ -55,6 +55,8 @@ main() {
     started=$SECONDS
     "${part}_why"
     "${part}_install"
+    # Without this, a part that installs something else than it looks for would be built again on every run.
+    "${part}_ready" || fail "$part was installed, yet is still not found ready: a defect of toolchain/$part.sh." "The logs are in $LOGS."
     record "$part" $((SECONDS - started))
     times+="${times:+, }$part $((SECONDS - started)) s"
   done

@@ -54,7 +54,8 @@ pulumi_build() {
   mkdir -p "$CACHE/pulumi.new/bin"
   provider_prefetch
   with_progress "compiling the Pulumi CLI" pulumi-build \
-    go_build "$TOOLCHAIN/pulumi-cli" github.com/pulumi/pulumi/pkg/v3/cmd/pulumi "$CACHE/pulumi.new/bin/pulumi" ""
+    go_build "$TOOLCHAIN/pulumi-cli" github.com/pulumi/pulumi/pkg/v3/cmd/pulumi "$CACHE/pulumi.new/bin/pulumi" \
+    "-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v$PULUMI_VERSION"
 }
 
 pulumi_install() {

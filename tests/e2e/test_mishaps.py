@@ -43,11 +43,11 @@ def test_a_port_in_use_is_told_with_the_setting_to_change(stack: Stack, tmp_path
         port = taken.getsockname()[1]
         name = f"{stack.name}b"
         done = stack.run("python", "-m", "ops", "--stack", name, "up", "--port", str(port))
-    (stack.project / f"Pulumi.{name}.yaml").unlink()
-    stack.run("pulumi", "stack", "rm", name, "--yes", "--non-interactive")
     assert done.code == 1
     assert f"{port} is in use by another program" in done.text
     assert f"Pulumi.{name}.yaml: nuggetwise:port" in done.text
+    assert not (stack.project / f"Pulumi.{name}.yaml").exists(), "another PORT can be asked for"
+    assert name not in stack.run("pulumi", "stack", "ls", "--json").text
 
 
 def test_an_engine_that_does_not_answer_is_told_with_the_fix(stack: Stack) -> None:

@@ -67,7 +67,7 @@ def test_a_port_that_another_container_holds_is_told_with_its_name() -> None:
         bindings = {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(port)}]}
         other = thing("theirs", labels={}, attrs={"HostConfig": {"PortBindings": bindings}})
         with pytest.raises(OperatorError, match=f"{port} is in use by container theirs"):
-            preflight.check_ports(client_with(other), "dev", port)
+            preflight.check_ports(client_with(other), cast("Any", SimpleNamespace(name="dev", port=port)))
 
 
 def test_a_full_disk_is_told_before_anything_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
