@@ -1,5 +1,6 @@
 """The dev stack's program, run against mocks that record every registration."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -46,6 +47,8 @@ class Recorder(mocks.Mocks):
 
 def record(stack: settings.Settings) -> list[Recorded]:
     """Runs the program to its end, every registration drained, and returns what it registered."""
+    # A loop of its own: the API's tests, which run before, close the one that Pulumi would find.
+    asyncio.set_event_loop(asyncio.new_event_loop())
     recorder = Recorder()
     mocks.set_mocks(recorder, project=settings.PROJECT, stack=stack.name)
 
