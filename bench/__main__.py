@@ -74,6 +74,10 @@ def main() -> None:
     stack, port = f"bench-{secrets.token_hex(2)}", str(20000 + secrets.randbelow(20000))
     shutil.copytree(ROOT, folder / "clone", ignore=IGNORED)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PULUMI_", "VIRTUAL_ENV"))}
+    # Without what `make bench` itself put on PATH: the measured commands find a toolchain on their own.
+    cache = environment.get("NUGGETWISE_CACHE") or str(Path(environment.get("UV_CACHE_DIR", "uv")).parent)
+    ours = (cache, str(ROOT / ".venv"))
+    environment["PATH"] = ":".join(part for part in environment["PATH"].split(":") if not part.startswith(ours))
     environment.update(NUGGETWISE_STATE=str(folder / "state"), STACK=stack, PORT=port)
     if cold:
         environment["NUGGETWISE_CACHE"] = str(folder / "cache")
