@@ -68,7 +68,7 @@ format: toolchain ## Format the code
 	ruff check --fix .
 	ruff format .
 
-bench: toolchain ## Measure cold, warm and no-op times, each part named (minutes)
+bench: $(if $(COLD),,toolchain) ## Measure cold, warm and no-op times, each part named (minutes)
 	@$(WITH_ENV)
 	exec python -m bench
 
