@@ -42,12 +42,12 @@ def _files(path: Path) -> list[Path]:
     return sorted(p for p in found if "__pycache__" not in p.parts and p.suffix != ".pyc")
 
 
-def image_name(image: str, root: Path = ROOT) -> str:
+def image_name(image: str) -> str:
     """`nuggetwise/<image>:<first 12 digits of the digest of its sources>`."""
-    return f"nuggetwise/{image}:{content_digest(IMAGE_SOURCES[image], root)[:12]}"
+    return f"nuggetwise/{image}:{content_digest(IMAGE_SOURCES[image])[:12]}"
 
 
-def app_version(root: Path = ROOT) -> str:
+def app_version() -> str:
     """The release that the API calls itself: the project's version and the digest of the image's sources."""
-    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
-    return f"{project['version']}+{content_digest(IMAGE_SOURCES['api'], root)[:12]}"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return f"{project['version']}+{content_digest(IMAGE_SOURCES['api'])[:12]}"

@@ -15,7 +15,7 @@ def down(stack: str, *, yes: bool) -> int:
     with lock.held(stack):
         stack_file.forget_salt(stack)
         engine.release_dead_lock(stack)
-        exists = stack in engine.stacks()
+        exists = engine.exists(stack)
         if not exists and not leftovers.find(client, stack):
             print(f"stack {stack} is not there; nothing to remove")
             return 0
@@ -41,7 +41,7 @@ def refuse_unless_locked_out(stack: str) -> None:
     try:
         engine.check_passphrase(stack)
     except OperatorError as error:
-        print(f"{error}\nRemoving what carries the stack's labels, and its state unopened.", file=sys.stderr)
+        print(f"{error}\nSo it is removed unopened: what carries the stack's labels, and its state.", file=sys.stderr)
         return
     raise OperatorError(f"stack {stack} was not removed as a whole; run the same command again")
 

@@ -52,8 +52,7 @@ def _explained(error: str) -> str:
         where = os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_CONFIG_PASSPHRASE")
         return (
             f"the passphrase in {where} does not open this stack's state. Put the right one back (it was made together "
-            "with the state); without it the state's secrets are lost, and only `make down` and a new stack help. "
-            "Nothing was changed."
+            "with the state); without it the state's secrets are lost, and only `make down` and a new stack help."
         )
     return error.removeprefix("error: ")
 
@@ -63,18 +62,22 @@ def stacks() -> list[str]:
     return [stack["name"] for stack in json.loads(ask("stack", "ls", "--json"))]
 
 
+def exists(stack: str) -> bool:
+    """Whether the state has the stack. Asks the engine, which takes a second, only where the files do not tell."""
+    return (state_home() / ".pulumi" / "stacks" / PROJECT / f"{stack}.json").exists() or stack in stacks()
+
+
 def ensure_stack(stack: str) -> bool:
     """Creates the stack in the state when it is not there. Returns whether it was created."""
-    if state_file(stack).exists() or stack in stacks():
+    if exists(stack):
         return False
     ask("stack", "init", stack)
     return True
 
 
-def state_file(stack: str) -> Path:
-    """Where a state that is kept in files keeps this stack; elsewhere (S3) the path does not exist."""
-    home = os.environ.get("PULUMI_BACKEND_URL", "").removeprefix("file://")
-    return Path(home) / ".pulumi" / "stacks" / PROJECT / f"{stack}.json"
+def state_home() -> Path:
+    """The folder of a state that is kept in files; for a state elsewhere (S3) a path that does not exist."""
+    return Path(os.environ.get("PULUMI_BACKEND_URL", "").removeprefix("file://"))
 
 
 def export(stack: str) -> dict[str, Any]:
@@ -109,8 +112,7 @@ def release_dead_lock(stack: str) -> bool:
 
     Raises OperatorError when the process that holds it is alive, or runs on another machine.
     """
-    home = os.environ.get("PULUMI_BACKEND_URL", "").removeprefix("file://")
-    folder = Path(home) / ".pulumi" / "locks" / "organization" / PROJECT / stack
+    folder = state_home() / ".pulumi" / "locks" / "organization" / PROJECT / stack
     found = False
     for file in sorted(folder.glob("*.json")):
         try:

@@ -41,6 +41,12 @@ def find(client: docker.DockerClient, stack: str) -> Found:
     )
 
 
+def published_ports(container: Container) -> list[int]:
+    """The ports of this machine that a container is to listen on, running or not."""
+    bindings = container.attrs["HostConfig"]["PortBindings"] or {}
+    return [int(b["HostPort"]) for entries in bindings.values() for b in entries or [] if b.get("HostPort")]
+
+
 def strangers(found: Found, known: Iterable[Resource]) -> Found:
     """What carries the stack's labels but is not in its state: left by an `up` that was killed."""
     ids = {resource.id for resource in known}

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ops.engine import state_home
 from ops.errors import OperatorError
 
 
@@ -15,8 +16,8 @@ def held(stack: str) -> Generator[None]:
 
     Raises OperatorError when another process holds it.
     """
-    home = os.environ.get("PULUMI_BACKEND_URL", "").removeprefix("file://")
-    file = (Path(home) if Path(home).is_dir() else Path.home()) / f".{stack}.lock"
+    home = state_home()
+    file = (home if home.is_dir() else Path.home()) / f".{stack}.lock"
     with file.open("a+") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -9,6 +9,7 @@ from docker.errors import DockerException
 
 from infra import labels
 from infra.settings import Settings
+from ops import leftovers
 from ops.errors import OperatorError
 
 # What the images of a first `up` and a little data take.
@@ -51,8 +52,8 @@ def check_ports(client: docker.DockerClient, settings: Settings) -> None:
     ours: set[int] = set()
     others: dict[int, str] = {}
     for container in client.containers.list():
-        for port in _published(container.attrs):
-            if all(container.labels.get(key) == value for key, value in labels.of_stack(stack).items()):
+        for port in leftovers.published_ports(container):
+            if labels.of_stack(stack).items() <= container.labels.items():
                 ours.add(port)
             else:
                 others[port] = f"container {container.name}"
@@ -63,12 +64,6 @@ def check_ports(client: docker.DockerClient, settings: Settings) -> None:
                 f"Pulumi.{stack}.yaml: nuggetwise:port {first} needs the ports {first} to {first + 2}, but {port} is "
                 f"in use by {holder}. End that, or choose another nuggetwise:port. Nothing was changed."
             )
-
-
-def _published(attributes: dict[str, object]) -> list[int]:
-    settings = attributes.get("HostConfig")
-    bindings = settings.get("PortBindings") or {} if isinstance(settings, dict) else {}
-    return [int(b["HostPort"]) for entries in bindings.values() for b in entries or [] if b.get("HostPort")]
 
 
 def _taken(port: int) -> bool:

@@ -25,15 +25,13 @@ def status(stack: str) -> int:
 
 
 def _row(container: Container) -> tuple[str, str, str, str, str, str]:
-    bindings = (container.attrs["HostConfig"]["PortBindings"] or {}).values()
-    ports = [f"127.0.0.1:{b['HostPort']}" for entries in bindings for b in entries]
     return (
         container.labels[labels.COMPONENT],
         str(container.name),
         container.status,
         container.attrs["State"].get("Health", {}).get("Status", "-"),
         next(iter(container.image.tags), "untagged") if container.image else "-",
-        ", ".join(ports),
+        ", ".join(f"127.0.0.1:{port}" for port in leftovers.published_ports(container)),
     )
 
 

@@ -12,7 +12,7 @@ from infra.local import SCRATCH
 
 @dataclass(frozen=True)
 class Probe:
-    """A health check. Times are in seconds.
+    """A health check, asked every `interval` seconds.
 
     Docker runs the first one after `interval`, and an update waits for it; each one starts a process, which at nine
     containers and 2 s is half a core. So what others wait for is asked often, the rest rarely.
@@ -20,9 +20,6 @@ class Probe:
 
     command: Sequence[str]
     interval: int
-    timeout: int = 10
-    retries: int = 3
-    start_period: int = 30
 
 
 @dataclass(frozen=True)
@@ -86,9 +83,9 @@ def run(name: str, stack: str, spec: Spec, network: docker.Network, opts: pulumi
         healthcheck=docker.ContainerHealthcheckArgs(
             tests=["CMD", *spec.probe.command],
             interval=f"{spec.probe.interval}s",
-            timeout=f"{spec.probe.timeout}s",
-            retries=spec.probe.retries,
-            start_period=f"{spec.probe.start_period}s",
+            timeout="10s",
+            retries=3,
+            start_period="30s",
         ),
         labels=[
             docker.ContainerLabelArgs(label=key, value=value)

@@ -1,6 +1,6 @@
 """The runner: what it applies, what it refuses, and what a failure leaves behind."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import psycopg
@@ -152,42 +152,42 @@ def test_an_index_of_partitions_goes_on_where_it_was_cut_short(
     assert value(empty, b"SELECT count(*) FROM pg_indexes WHERE tablename LIKE 'things_%'") == 4
 
 
-def test_an_awaited_lock_is_tried_again_until_it_is_free(
+@pytest.fixture
+def blocker(
     empty: Settings, versions: Path, add_revision: AddRevision, monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> Generator[psycopg.Connection]:
+    """Holds a lock that the next revision, 0003, waits for."""
     add_revision("0002_things", 'op.execute("CREATE TABLE things (n integer)")')
     run(empty, versions)
     add_revision("0003_more", 'op.execute("ALTER TABLE things ADD m integer")')
-    monkeypatch.setitem(connection.TIMEOUTS, "lock_timeout", "100ms")
+    monkeypatch.setitem(connection.TIMEOUTS, "lock_timeout", "50ms")
     monkeypatch.setattr(runner, "BACKOFF_SECONDS", 0)
-    with psycopg.connect(empty.owner.url) as blocker:
-        blocker.execute("LOCK TABLE things IN ACCESS SHARE MODE")
-        lines: list[str] = []
+    with psycopg.connect(empty.owner.url) as blocking:
+        blocking.execute("LOCK TABLE things IN ACCESS SHARE MODE")
+        yield blocking
 
-        def log(line: str) -> None:
-            lines.append(line)
-            if "attempt 2 of" in line:
-                blocker.rollback()
 
-        monkeypatch.setattr(runner, "log", log)
-        assert run(empty, versions).applied == ["0003"]
+def test_an_awaited_lock_is_tried_again_until_it_is_free(
+    empty: Settings, versions: Path, blocker: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+
+    def log(line: str) -> None:
+        lines.append(line)
+        if "attempt 2 of" in line:
+            blocker.rollback()
+
+    monkeypatch.setattr(runner, "log", log)
+    assert run(empty, versions).applied == ["0003"]
     assert [line for line in lines if "attempt" in line] == [
         f"0003 more … a lock was not free, attempt {n} of {runner.ATTEMPTS}" for n in (1, 2)
     ]
 
 
-def test_a_lock_that_stays_taken_fails_the_run_in_the_end(
-    empty: Settings, versions: Path, add_revision: AddRevision, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    add_revision("0002_things", 'op.execute("CREATE TABLE things (n integer)")')
-    run(empty, versions)
-    add_revision("0003_more", 'op.execute("ALTER TABLE things ADD m integer")')
-    monkeypatch.setitem(connection.TIMEOUTS, "lock_timeout", "20ms")
-    monkeypatch.setattr(runner, "BACKOFF_SECONDS", 0)
-    with psycopg.connect(empty.owner.url) as blocker:
-        blocker.execute("LOCK TABLE things IN ACCESS SHARE MODE")
-        with pytest.raises(MigrationError, match=r"0003_more.py failed \(55P03\)"):
-            run(empty, versions)
+@pytest.mark.usefixtures("blocker")
+def test_a_lock_that_stays_taken_fails_the_run_in_the_end(empty: Settings, versions: Path) -> None:
+    with pytest.raises(MigrationError, match=r"0003_more.py failed \(55P03\)"):
+        run(empty, versions)
     assert history(empty).revision == "0002"
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,13 +86,19 @@ class Stack:
         return {kind: count for kind, count in summary.items() if kind != "same"}
 
     def containers(self, component: str) -> list[Container]:
-        wanted = [f"{key}={value}" for key, value in self.labels(component).items()]
+        wanted = [f"{labels.STACK}={self.name}", f"{labels.COMPONENT}={component}"]
         return self.engine.containers.list(all=True, filters={"label": wanted})
 
-    def labels(self, component: str) -> dict[str, str]:
-        found = self.engine.containers.list(all=True, filters={"label": f"{labels.STACK}={self.name}"})
-        state = found[0].labels[labels.STATE] if found else ""
-        return {labels.STACK: self.name, labels.STATE: state, labels.COMPONENT: component}
+    @contextmanager
+    def changed_code(self) -> Generator[None]:
+        """The API's code differs while this is held: its image and its version do too."""
+        code = self.project / "app" / "__init__.py"
+        original = code.read_text()
+        code.write_text(original + "\n# changed\n")
+        try:
+            yield
+        finally:
+            code.write_text(original)
 
     def sql(self, statement: str) -> str:
         """What psql prints for a statement, run as the database's administrator."""

@@ -1,5 +1,6 @@
 """The API over HTTP, through nginx, as its users reach it."""
 
+import json
 from collections.abc import Callable
 
 import httpx
@@ -187,8 +188,6 @@ def test_an_unknown_route_is_a_problem_document(client: httpx.Client) -> None:
 def test_logs_are_json_lines_with_the_clients_address_and_no_secret(
     stack: Stack, client: httpx.Client, new_person: NewPerson
 ) -> None:
-    import json
-
     person = new_person()
     client.get("/api/users/me", headers={**person.headers, "X-Forwarded-For": "203.0.113.9"})
     text = "".join(replica.logs(stdout=True, stderr=False).decode() for replica in stack.containers("api"))

@@ -116,10 +116,7 @@ def constant_requests(stack: Stack) -> Generator[list[str]]:
 def test_a_code_change_alone_runs_no_migration_and_fails_no_request(stack: Stack, client: httpx.Client) -> None:
     ran = stack.outputs()["migration_log"]
     before = stack.outputs()["app_version"]
-    code = stack.project / "app" / "__init__.py"
-    original = code.read_text()
-    code.write_text(original + "\n# changed\n")
-    try:
+    with stack.changed_code():
         preview = stack.pulumi("preview", "--diff").text
         assert "MigrationRun" not in preview, preview
         with constant_requests(stack) as failures:
@@ -128,5 +125,3 @@ def test_a_code_change_alone_runs_no_migration_and_fails_no_request(stack: Stack
         assert failures == []
         assert stack.outputs()["migration_log"] == ran
         assert client.get("/api/health").json()["version"] == stack.outputs()["app_version"] != before
-    finally:
-        code.write_text(original)

@@ -94,12 +94,9 @@ def test_the_lock_of_a_living_pulumi_is_respected(stack: Stack) -> None:
 
 def test_a_killed_up_is_finished_by_the_next_one(stack: Stack, client: httpx.Client, new_person: NewPerson) -> None:
     person = new_person()
-    code = stack.project / "app" / "__init__.py"
-    original = code.read_text()
-    code.write_text(original + "\n# killed\n")
     before = {container.id for container in stack.containers("api")}
-    doomed = stack.start("python", "-m", "ops", "--stack", stack.name, "up")
-    try:
+    with stack.changed_code():
+        doomed = stack.start("python", "-m", "ops", "--stack", stack.name, "up")
         # Killed while the new replicas exist and the state does not know them yet.
         eventually(lambda: bool({c.id for c in stack.containers("api")} - before), 120, "a new replica")
         os.killpg(doomed.pid, signal.SIGKILL)
@@ -108,8 +105,6 @@ def test_a_killed_up_is_finished_by_the_next_one(stack: Stack, client: httpx.Cli
         orphans = {container.id for container in stack.containers("api")} - before
         assert client.get("/api/users/me", headers=person.headers).status_code == 200
         done = stack.up()
-    finally:
-        code.write_text(original)
     assert done.code == 0, done.text
     assert "was killed; its lock is released" in done.text
     assert "is not in the stack's state; removing it" in done.text
@@ -134,17 +129,12 @@ def kill_engine(stack: Stack) -> None:
 
 
 def test_an_up_that_is_interrupted_by_the_keyboard_can_be_run_again(stack: Stack) -> None:
-    code = stack.project / "app" / "__init__.py"
-    original = code.read_text()
-    code.write_text(original + "\n# interrupted\n")
-    running = stack.start("python", "-m", "ops", "--stack", stack.name, "up")
-    try:
+    with stack.changed_code():
+        running = stack.start("python", "-m", "ops", "--stack", stack.name, "up")
         eventually(lambda: any((stack.state / ".pulumi" / "locks").rglob("*.json")), 60, "the engine's lock")
         time.sleep(3)  # the program runs by now
         os.killpg(running.pid, signal.SIGINT)
         text = running.communicate(timeout=300)[0]
-    finally:
-        code.write_text(original)
     assert running.returncode != 0
     assert "Traceback" not in text, text
     done = stack.up()
@@ -155,7 +145,7 @@ def test_old_code_that_the_state_does_not_know_stops_serving(stack: Stack) -> No
     replica = stack.containers("api")[0]
     network = next(iter(replica.attrs["NetworkSettings"]["Networks"]))
     stranger = stack.engine.containers.run(
-        replica.attrs["Image"], ["sleep", "600"], detach=True, labels=stack.labels("api"), network=network
+        replica.attrs["Image"], ["sleep", "600"], detach=True, labels=replica.labels, network=network
     )
     done = stack.up()
     assert done.code == 0, done.text
@@ -164,9 +154,9 @@ def test_old_code_that_the_state_does_not_know_stops_serving(stack: Stack) -> No
 
 
 def test_another_states_stack_of_the_same_name_is_left_alone(stack: Stack) -> None:
-    theirs = {**stack.labels("api"), labels.STATE: "another"}
-    image = stack.containers("api")[0].attrs["Image"]
-    container = stack.engine.containers.run(image, ["sleep", "600"], detach=True, labels=theirs)
+    replica = stack.containers("api")[0]
+    theirs = {**replica.labels, labels.STATE: "another"}
+    container = stack.engine.containers.run(replica.attrs["Image"], ["sleep", "600"], detach=True, labels=theirs)
     try:
         assert stack.up().code == 0
         container.reload()

@@ -1,12 +1,14 @@
 """The deployed stack itself: what runs, what it says of itself, and that it settles."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import boto3
 import httpx
 import pytest
+from boto3.s3.transfer import TransferConfig
 from botocore.client import Config
 
 from infra import labels, outputs
@@ -24,8 +26,6 @@ def test_a_refresh_finds_no_difference(stack: Stack) -> None:
 
 
 def test_another_clone_sees_no_difference_either(stack: Stack, tmp_path: Path) -> None:
-    import shutil
-
     clone = tmp_path / "clone"
     shutil.copytree(stack.project, clone, symlinks=True)
     (clone / f"Pulumi.{stack.name}.yaml").write_text(
@@ -128,8 +128,6 @@ def bucket_client(stack: Stack, tmp_path: Path):
 def test_the_backups_bucket_takes_parts_over_tls_in_bounded_memory_and_survives_a_restart(
     stack: Stack, tmp_path: Path
 ) -> None:
-    from boto3.s3.transfer import TransferConfig
-
     s3 = bucket_client(stack, tmp_path)
     bucket: str = stack.outputs()["backup_bucket"]
     assert bucket in [entry.get("Name") for entry in s3.list_buckets()["Buckets"]]

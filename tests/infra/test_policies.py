@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra import labels
+from infra import labels, release
 
 from .conftest import NAME, Recorded
 
@@ -53,8 +53,6 @@ def test_volumes_and_networks_carry_the_labels_too(resources: list[Recorded]) ->
 
 
 def test_no_image_runs_as_root() -> None:
-    from infra import release
-
     for image in release.IMAGE_SOURCES:
         lines = (release.ROOT / "images" / image / "Dockerfile").read_text().splitlines()
         users = [line.split()[1] for line in lines if line.startswith("USER")]
