@@ -51,7 +51,10 @@ env: ## Print the exports with which plain `pulumi` works: eval "$$(make env)"
 
 test: toolchain ## Run all tests; the end-to-end tier deploys and removes a stack of its own (T=path: some)
 	@$(WITH_ENV)
-	exec pytest $(T)
+	if [[ -n "$(T)" ]]; then exec pytest $(T); fi
+	# What fails in seconds first; then the tiers that wait for Docker, a process for each of two stacks.
+	pytest tests/unit tests/infra
+	pytest tests/e2e tests/database --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 
 lint: toolchain ## Check style, types and the migrations' lock risk
 	@$(WITH_ENV)

@@ -47,11 +47,11 @@ main() {
     exit 1
   fi
 
-  step "Toolchain: ${#MISSING[@]} of ${#PARTS[@]} parts to do (kept in $CACHE; interrupt and repeat at any time)"
+  step "Toolchain: ${#MISSING[@]} of ${#PARTS[@]} parts to look after (kept in $CACHE; interrupt and repeat at any time)"
   take_lock
-  # What another run installed while this one waited is not missing any more.
-  missing_parts
   for part in "${MISSING[@]}"; do
+    # Another run may have installed it while this one waited, and images show only once the engine runs.
+    "${part}_ready" && continue
     started=$SECONDS
     "${part}_why"
     "${part}_install"

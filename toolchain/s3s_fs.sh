@@ -14,4 +14,6 @@ s3s_fs_install() {
   need_space "$(docker info -f '{{.DockerRootDir}}')"
   with_progress "compiling s3s-fs" s3s-fs \
     docker build -t "$S3S_FS_IMAGE" -f "$TOOLCHAIN/s3s-fs/Dockerfile" "$CLONE"
+  # The engine's own builder keeps the compiler's stage, 1.1 GB, as an image without a name.
+  docker image prune --force --filter label=nuggetwise.image=s3s-fs-build >/dev/null
 }

@@ -1,0 +1,81 @@
+"""The installer's decisions, with parts that only say what is asked of them."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from infra.release import ROOT
+
+PARTS = (
+    "state",
+    "checkout",
+    "python",
+    "go",
+    "pulumi",
+    "language_host",
+    "docker_provider",
+    "docker",
+    "base_image",
+    "s3s_fs",
+)
+
+
+@pytest.fixture
+def toolchain(tmp_path: Path) -> Path:
+    """The real installer over parts that are there, or that a file stands for: `install` makes it."""
+    folder = tmp_path / "toolchain"
+    folder.mkdir()
+    for name in ("install.sh", "common.sh"):
+        shutil.copy(ROOT / "toolchain" / name, folder)
+    for part in PARTS:
+        (folder / f"{part}.sh").write_text(
+            f"{part}_ready() {{ [[ ! -e {tmp_path}/missing-{part} ]]; }}\n"
+            f"{part}_why() {{ echo 'why {part}'; }}\n"
+            f"{part}_install() {{ rm {tmp_path}/missing-{part}; echo 'installed {part}'; }}\n"
+            "go_drop() { :; }\n"
+        )
+    return folder
+
+
+def install(toolchain: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "NUGGETWISE_CACHE": str(toolchain.parent / "cache")}
+    return subprocess.run(
+        [toolchain / "install.sh", *arguments], env=environment, check=False, capture_output=True, text=True
+    )
+
+
+def test_only_what_is_missing_is_installed(toolchain: Path) -> None:
+    (toolchain.parent / "missing-pulumi").touch()
+    done = install(toolchain)
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stdout.splitlines() if line.startswith("installed")] == ["installed pulumi"]
+    assert install(toolchain).stdout == ""
+
+
+def test_a_part_that_an_earlier_one_brings_back_is_not_installed(toolchain: Path) -> None:
+    """Images cannot be seen while the engine is down; once it runs they may all be there."""
+    for part in ("docker", "base_image", "s3s_fs"):
+        (toolchain.parent / f"missing-{part}").touch()
+    with (toolchain / "docker.sh").open("a") as docker:
+        docker.write(f"docker_install() {{ rm {toolchain.parent}/missing-*; echo 'installed docker'; }}\n")
+    done = install(toolchain)
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stdout.splitlines() if line.startswith("installed")] == ["installed docker"]
+
+
+def test_a_check_installs_nothing(toolchain: Path) -> None:
+    (toolchain.parent / "missing-python").touch()
+    done = install(toolchain, "--check")
+    assert (done.returncode, done.stdout) == (1, "why python\n")
+
+
+def test_a_part_that_is_not_ready_after_its_installation_is_told(toolchain: Path) -> None:
+    (toolchain.parent / "missing-pulumi").touch()
+    with (toolchain / "pulumi.sh").open("a") as pulumi:
+        pulumi.write("pulumi_install() { :; }\n")
+    done = install(toolchain)
+    assert done.returncode == 1
+    assert "a defect of toolchain/pulumi.sh" in done.stderr
