@@ -52,10 +52,19 @@ engine_start() {
     note "no init system here: starting dockerd by hand, log in $DOCKER_STATE/dockerd.log"
     # A stale pid file of a killed engine would keep a new one from starting.
     if [[ -f /var/run/docker.pid ]] && ! kill -0 "$(cat /var/run/docker.pid)" 2>/dev/null; then rm -f /var/run/docker.pid; fi
-    PATH=$PATH:/usr/sbin:/sbin setsid nohup "$(engine_binary)" >>"$DOCKER_STATE/dockerd.log" 2>&1 </dev/null 9>&- &
+    engine_run >>"$DOCKER_STATE/dockerd.log" 2>&1 </dev/null &
     disown
   fi
   engine_wait 60
+}
+
+# The engine outlives us: it must not keep what else our caller has open, such as a lock that `make up` runs under.
+engine_run() {
+  local open
+  for open in "/proc/$BASHPID/fd"/*; do
+    if ((${open##*/} > 2)); then eval "exec ${open##*/}>&-"; fi
+  done
+  PATH=$PATH:/usr/sbin:/sbin exec setsid nohup "$(engine_binary)"
 }
 
 engine_wait() {

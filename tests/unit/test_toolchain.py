@@ -79,3 +79,16 @@ def test_a_part_that_is_not_ready_after_its_installation_is_told(toolchain: Path
     done = install(toolchain)
     assert done.returncode == 1
     assert "a defect of toolchain/pulumi.sh" in done.stderr
+
+
+def test_an_engine_that_is_started_keeps_nothing_open_of_its_starter(tmp_path: Path) -> None:
+    """A lock that `make up` runs under would be held for as long as the engine lives."""
+    engine = tmp_path / "engine"
+    engine.write_text("#!/bin/bash\nreadlink /proc/$$/fd/*; true\n")
+    engine.chmod(0o755)
+    lock = tmp_path / "lock"
+    script = f"source {ROOT}/toolchain/docker.sh; engine_binary() {{ echo {engine}; }}; exec 8>{lock}; engine_run"
+    environment = {**os.environ, "STATE": str(tmp_path)}
+    done = subprocess.run(["bash", "-c", script], env=environment, check=True, capture_output=True, text=True)
+    assert str(engine) in done.stdout
+    assert str(lock) not in done.stdout
