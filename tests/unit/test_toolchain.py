@@ -92,3 +92,51 @@ def test_an_engine_that_is_started_keeps_nothing_open_of_its_starter(tmp_path: P
     done = subprocess.run(["bash", "-c", script], env=environment, check=True, capture_output=True, text=True)
     assert str(engine) in done.stdout
     assert str(lock) not in done.stdout
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A clone with a cache and a state beside it, and a `docker` that only writes down what it is told."""
+    clone = tmp_path / "clone"
+    shutil.copytree(ROOT / "toolchain", clone / "toolchain", ignore=shutil.ignore_patterns("*-provider", "pulumi-cli"))
+    for kept in ("cache/of-somebody-else", "state/state/.pulumi/stacks/nuggetwise/dev.json", "state/passphrase"):
+        (tmp_path / kept).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / kept).touch()
+    for gone in ("cache/bin/uv", "cache/pulumi/bin/pulumi", "clone/.venv/bin/python", "clone/images/extra-ca/a.crt"):
+        (tmp_path / gone).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / gone).touch()
+    docker = tmp_path / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text(f"#!/bin/bash\necho \"$*\" >> {tmp_path}/told\n[[ $2 != ls ]] || printf 'b2\\na1\\na1\\n'\n")
+    docker.chmod(0o755)
+    return clone
+
+
+def test_purge_removes_what_the_installer_made_and_nothing_else(clone: Path) -> None:
+    place = clone.parent
+    environment = {
+        **os.environ,
+        "PATH": f"{place}/bin:{os.environ['PATH']}",
+        "NUGGETWISE_CACHE": str(place / "cache"),
+        "NUGGETWISE_STATE": str(place / "state"),
+    }
+    for _ in range(2):  # again is harmless
+        done = subprocess.run(
+            [clone / "toolchain" / "uninstall.sh"], env=environment, check=False, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+    assert "stacks and their state stay" in done.stdout
+    left = {
+        str(file.relative_to(place)) for file in place.rglob("*") if file.is_file() and "toolchain" not in file.parts
+    }
+    assert left == {
+        "bin/docker",
+        "told",
+        "cache/of-somebody-else",
+        "state/passphrase",
+        "state/state/.pulumi/stacks/nuggetwise/dev.json",
+    }
+    assert (place / "told").read_text().splitlines()[:2] == [
+        "image ls -q --filter label=nuggetwise.image",
+        "image rm --force a1 b2",
+    ]
