@@ -69,6 +69,7 @@ class Settings(BaseSettings):
     stripe_webhook_secret: SecretStr | None = None
     v0_api_key: SecretStr | None = None
     sentry_dsn: SecretStr | None = None
+    sentry_traces_sample_rate: float = Field(default=1.0, ge=0.0, le=1.0)
 
     @property
     def jwt_secrets(self) -> tuple[str, ...]:
@@ -114,6 +115,16 @@ class Settings(BaseSettings):
     def _postgres(cls, value: SecretStr) -> SecretStr:
         if urlsplit(value.get_secret_value()).scheme not in ("postgres", "postgresql"):
             raise ValueError("must be a URL that begins postgresql://")
+        return value
+
+    @field_validator("sentry_dsn")
+    @classmethod
+    def _dsn(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        url = urlsplit(value.get_secret_value())
+        if url.scheme not in ("http", "https") or not url.username or not url.hostname or not url.path.strip("/"):
+            raise ValueError("must be a DSN like https://key@host/project")
         return value
 
     @field_validator("redis_url")
