@@ -65,7 +65,7 @@ def create_resources(settings: Settings) -> Resources:
     return Resources(
         settings=settings,
         database=Database(settings.database_url.get_secret_value(), size=settings.database_pool_size),
-        cache=Cache(settings.redis_url.get_secret_value()),
+        cache=Cache(settings.cache_url),
         cipher=Cipher(settings.encryption_keys),
         passwords=Passwords(),
         tokens=Tokens(settings.jwt_secrets),

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
 from app.problems import ProblemDocument
+from app.text import NO_NUL
 
 DOCS_PATH: Final = "/api/docs"
 OPENAPI_PATH: Final = "/api/openapi.json"
@@ -36,6 +37,18 @@ _PAGE: Final = f"""<!doctype html>
 </body>
 </html>
 """
+# What PostgreSQL stores as jsonb.
+_TEXT: Final = {"type": "string", "pattern": NO_NUL}
+_AGAIN: Final = {"$ref": "#/components/schemas/JsonValue"}
+_JSON_VALUE: Final[dict[str, Any]] = {
+    "description": "Any JSON value without NUL characters.",
+    "anyOf": [
+        {"type": ["boolean", "number", "null"]},
+        _TEXT,
+        {"type": "array", "items": _AGAIN},
+        {"type": "object", "propertyNames": _TEXT, "additionalProperties": _AGAIN},
+    ],
+}
 
 
 def install_openapi(app: FastAPI) -> None:
@@ -72,5 +85,6 @@ def _document(app: FastAPI) -> dict[str, Any]:
         problem = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(problem.pop("$defs", {}))
         schemas["ProblemDocument"] = problem
+        schemas["JsonValue"] = _JSON_VALUE
         app.openapi_schema = document
     return app.openapi_schema

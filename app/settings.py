@@ -63,6 +63,8 @@ class Settings(BaseSettings):
 
     database_url: SecretStr
     redis_url: SecretStr
+    redis_tls_verify: bool = True
+    """False where the platform's own cache has a self-signed certificate, as Heroku's does."""
     jwt_secret: SecretStr
     encryption_key: SecretStr
     stripe_secret_key: SecretStr | None = None
@@ -70,6 +72,14 @@ class Settings(BaseSettings):
     v0_api_key: SecretStr | None = None
     sentry_dsn: SecretStr | None = None
     sentry_traces_sample_rate: float = Field(default=1.0, ge=0.0, le=1.0)
+
+    @property
+    def cache_url(self) -> str:
+        """`redis_url`, with how much its certificate is trusted."""
+        url = self.redis_url.get_secret_value()
+        if self.redis_tls_verify or not url.startswith("rediss:"):
+            return url
+        return f"{url}{'&' if urlsplit(url).query else '?'}ssl_cert_reqs=none&ssl_check_hostname=false"
 
     @property
     def jwt_secrets(self) -> tuple[str, ...]:

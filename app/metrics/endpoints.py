@@ -7,17 +7,14 @@ from starlette.responses import Response
 
 from app.cache import CacheUnavailable
 from app.metrics.registry import CONTENT_TYPE
-from app.problems import NotFound, documented
+from app.problems import NotFound
 from app.resources import Here
 
 router = APIRouter(tags=["operations"])
 
 
-@router.get(
-    "/api/metrics",
-    response_class=Response,
-    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **documented(404)},
-)
+# Not in the OpenAPI document: it is not for those who read that.
+@router.get("/api/metrics", response_class=Response, include_in_schema=False)
 async def metrics(here: Here, request: Request) -> Response:
     """The metrics of this process, for Prometheus beside it: whoever comes through a load balancer finds nothing."""
     # Every load balancer adds this header, and on some platforms there is none of ours in front that could refuse.

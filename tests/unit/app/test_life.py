@@ -68,7 +68,7 @@ def test_a_request_in_flight_is_finished_and_a_new_one_still_answered_while_drai
 def test_idle_connections_do_not_delay_the_end():
     with serving(VARIABLES) as process:
         idle = [socket.create_connection(("127.0.0.1", process.port)) for _ in range(3)]
-        # One that never sent anything, one that keeps alive after an answer, one that stopped in the middle of a header.
+        # One that never sent anything, one kept alive after an answer, one stopped in a header.
         idle[1].sendall(b"GET /api/health/live HTTP/1.1\r\nHost: x\r\n\r\n")
         assert b"200 OK" in idle[1].recv(4096)
         idle[2].sendall(b"GET /api/health/live HTTP/1.1\r\nHos")

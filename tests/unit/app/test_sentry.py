@@ -25,7 +25,9 @@ CANARIES = {
     "V0_API_KEY": "v1:canaryv0:abcdefgh",
 }
 # What a caller sends, each where it belongs; the body is also quoted by the route's messages, logs and locals.
-BODY = json.dumps({"email": "canary@example.com", "v0_api_key": "v1:canary-own:abcdefgh", "password": "canary-password"})
+BODY = json.dumps(
+    {"email": "canary@example.com", "v0_api_key": "v1:canary-own:abcdefgh", "password": "canary-password"}
+)
 HEADERS = {
     "Authorization": "Bearer canary-token",
     "Cookie": "session=canary-cookie",
@@ -89,9 +91,7 @@ def sink() -> Generator[Sink]:
 def test_an_unhandled_error_and_its_trace_arrive_without_any_secret(sink: Sink):
     variables = {**VARIABLES, **CANARIES, "SENTRY_DSN": sink.dsn, "APP_VERSION": "9.9.9+abc", "ENVIRONMENT": "dev"}
     with serving(variables) as process:
-        answer = httpx.post(
-            f"{process.url}/broken/plain?token=canary-query", content=BODY, headers=HEADERS
-        )
+        answer = httpx.post(f"{process.url}/broken/plain?token=canary-query", content=BODY, headers=HEADERS)
         assert answer.status_code == 500
         assert httpx.get(f"{process.url}/canary-unmatched", headers=HEADERS).status_code == 404
         # Sent in the background: ending the process at once must not lose it.
