@@ -21,7 +21,7 @@ import yaml
 from docker.models.containers import Container
 from docker.models.networks import Network
 
-from infra import certificates, labels, release
+from infra import certificates, release
 from infra.release import ROOT
 
 from .conftest import Stack, eventually, free_port
@@ -63,7 +63,7 @@ class Platform:
         container = self.stack.engine.containers.create(
             release.image_name(image, self.stack.project),
             detach=True,
-            labels={labels.STACK: self.stack.name},
+            labels=self.stack.labels("platform"),
             network=self.network.id,
             networking_config={str(self.network.name): self.stack.engine.api.create_endpoint_config(aliases=[name])},
             **options,
@@ -139,7 +139,7 @@ def database_with_tls(platform: Platform, api: str, owner: str) -> None:
 
 @pytest.fixture(scope="module")
 def platform(stack: Stack) -> Generator[Platform]:
-    network = stack.engine.networks.create(f"nuggetwise-{stack.name}-platform", labels={labels.STACK: stack.name})
+    network = stack.engine.networks.create(f"nuggetwise-{stack.name}-platform", labels=stack.labels("platform"))
     api, owner, cache = secrets.token_hex(16), secrets.token_hex(16), secrets.token_hex(16)
     made = Platform(stack, network, variables(api, owner, cache))
     try:
