@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 _FLUSH_WITHIN: Final = 2.0  # seconds at the end of the process
 _NOT_TRACED: Final = ("/api/health", "/api/metrics")
 # Never sent, whatever an integration puts there: who asked, with which headers, query and body.
-_DROPPED: Final = ("user", "request", "modules")
+_DROPPED: Final = ("user", "request", "modules", "_meta")
 
 
 def start_sentry(settings: Settings) -> None:
