@@ -15,10 +15,14 @@ def main() -> int:
 
     # Only now: with wrong settings nobody should wait for the frameworks to be imported.
     from app.logs import configure_logs
+    from app.sentry import start_sentry
+
+    configure_logs(settings)
+    start_sentry(settings)
+
     from app.main import create_app
     from app.server import serve
 
-    configure_logs(settings)
     serve(create_app(settings), settings)
     return 0
 

@@ -37,6 +37,9 @@ class Cache:
         )
         self._redis = Redis.from_pool(pool)
         self._left_alone_until = 0.0
+        self.errors = 0
+        self.available = False
+        """Whether it gave its last answer; False before the first."""
 
     async def ping(self) -> None:
         """Asks whether the cache is there, even just after a failure.
@@ -73,8 +76,12 @@ class Cache:
 
     async def _ask(self, answer: Awaitable[Any]) -> Any:
         try:
-            return await answer
+            given = await answer
         except (RedisError, OSError, TimeoutError) as error:
+            self.errors += 1
+            self.available = False
             self._left_alone_until = time.monotonic() + _LEAVE_ALONE
             logger.warning("cache unavailable", extra={"error": f"{type(error).__name__}: {error}"})
             raise CacheUnavailable(type(error).__name__) from error
+        self.available = True
+        return given

@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final, LiteralString, TypeAlias, TypeVar, cast
+from typing import Any, Final, LiteralString, NamedTuple, TypeAlias, TypeVar, cast
 
 import psycopg
 from psycopg import AsyncClientCursor, AsyncConnection
@@ -42,6 +42,17 @@ _BEGIN_AS_USER: Final = """
 _Row = TypeVar("_Row")
 
 
+class PoolState(NamedTuple):
+    """How the pool is doing: connections and requests now, errors since the start."""
+
+    size: int
+    idle: int
+    maximum: int
+    waiting: int
+    request_errors: int
+    connection_errors: int
+
+
 class Database:
     """Connections that are made when needed, mended by themselves, and never waited for without end."""
 
@@ -56,6 +67,7 @@ class Database:
             max_waiting=size * _WAITING_PER_CONNECTION,
             # The pool doubles its delay up to this: longer, and a database that is back would not be noticed.
             reconnect_timeout=4.0,
+            configure=_refuse_role_above_policies,
             name="api",
             kwargs={
                 "autocommit": True,
@@ -76,6 +88,18 @@ class Database:
     async def close(self) -> None:
         """Closes every connection."""
         await self._pool.close(timeout=2.0)
+
+    def pool_state(self) -> PoolState:
+        """Asks nobody: these are the pool's own counters."""
+        stats = self._pool.get_stats()
+        return PoolState(
+            size=stats["pool_size"],
+            idle=stats["pool_available"],
+            maximum=stats["pool_max"],
+            waiting=stats["requests_waiting"],
+            request_errors=stats.get("requests_errors", 0),
+            connection_errors=stats.get("connections_errors", 0),
+        )
 
     @asynccontextmanager
     async def connection(self, budget: float = _BUDGET) -> AsyncGenerator[Connection]:
@@ -200,6 +224,19 @@ async def _refuse_bad_token(cursor: AsyncClientCursor[tuple[Any, ...]]) -> None:
         raise Unauthorized("The token was revoked.")
     if not user_exists:
         raise Unauthorized("The token's user does not exist any more.")
+
+
+async def _refuse_role_above_policies(connection: Connection) -> None:
+    """Refuses a connection on which row-level security does nothing: routes rely on it to tell people apart.
+
+    So it is for whoever owns the tables, as the only role of a platform's database does. Before the first migration
+    there is nothing to protect.
+    """
+    bound = await connection.execute("SELECT coalesce(row_security_active(to_regclass('public.users')), true)")
+    if await bound.fetchone() != (True,):
+        raise psycopg.OperationalError(
+            "row-level security does not bind the role of DATABASE_URL: name one that owns no tables"
+        )
 
 
 async def _roll_back(connection: Connection) -> None:

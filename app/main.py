@@ -1,5 +1,6 @@
 """The composition of the API: its resources, its slices, and the layers around them."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -16,6 +17,7 @@ from app.client_address import ClientAddress
 from app.crypto import Cipher
 from app.database import Database
 from app.health import endpoints as health
+from app.health.startup import see_everything
 from app.health.upstreams import Upstream, Upstreams
 from app.installations import endpoints as installations
 from app.lifecycle import Lifecycle
@@ -40,6 +42,7 @@ _V0: Final = "https://api.v0.dev/"
 def create_app(settings: Settings) -> FastAPI:
     """The ASGI application. Connects to nothing before it is started."""
     resources = create_resources(settings)
+    resources.metrics.watch(resources.database, resources.cache, resources.lifecycle)
     app = FastAPI(
         title="Nuggetwise API",
         version=settings.app_version,
@@ -62,7 +65,7 @@ def create_resources(settings: Settings) -> Resources:
     return Resources(
         settings=settings,
         database=Database(settings.database_url.get_secret_value(), size=settings.database_pool_size),
-        cache=Cache(settings.redis_url.get_secret_value()),
+        cache=Cache(settings.cache_url),
         cipher=Cipher(settings.encryption_keys),
         passwords=Passwords(),
         tokens=Tokens(settings.jwt_secrets),
@@ -80,9 +83,11 @@ def create_resources(settings: Settings) -> Resources:
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     resources: Resources = app.state.resources
     await resources.database.open()
+    startup = asyncio.create_task(see_everything(resources))
     try:
         yield
     finally:
+        startup.cancel()
         resources.passwords.close()
         await resources.cache.close()
         await resources.database.close()

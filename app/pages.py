@@ -7,11 +7,20 @@ from typing import Annotated, NamedTuple
 from uuid import UUID
 
 from fastapi import Query
+from pydantic import Field
 
 from app.problems import Unprocessable
 
-Limit = Annotated[int, Query(ge=1, le=100, description="How many at most.")]
-CursorText = Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before.")]
+Limit = Annotated[int, Query(ge=1, le=100, description="How many at most.", examples=[20])]
+# The format is ours: whoever generates requests from the document sees that not every text is one.
+_CursorText = Annotated[str, Field(max_length=200, json_schema_extra={"format": "cursor"})]
+CursorText = Annotated[
+    _CursorText | None,
+    Query(
+        description="`next_cursor` of the page before.",
+        examples=["MjAyNi0wMS0zMVQxMjowMDowMCswMDowMHwwYjlmOGEzZS00YjhmLTRhNDctOWYwYy0xMTExMTExMTExMTE"],
+    ),
+]
 
 
 class Cursor(NamedTuple):

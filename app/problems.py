@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.logs import current_request_id
@@ -18,6 +19,8 @@ from app.logs import current_request_id
 logger = logging.getLogger("app.problems")
 
 MEDIA_TYPE: Final = "application/problem+json"
+
+_HEADER_OF: Final = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
 
 _MAX_FIELD_ERRORS = 20
 _MAX_FIELD_NAME = 100
@@ -122,7 +125,18 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {
         status: {
             "description": HTTPStatus(status).phrase,
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": {"$ref": "#/components/schemas/ProblemDocument"},
+                    "example": {
+                        "type": "about:blank",
+                        "title": HTTPStatus(status).phrase,
+                        "status": status,
+                        "request_id": "6f1e0c5a9d3b4e7f8a2c1d0b9e8f7a6b",
+                    },
+                }
+            },
+            **({"headers": {_HEADER_OF[status]: {"schema": {"type": "string"}}}} if status in _HEADER_OF else {}),
         }
         for status in statuses
     }
@@ -134,11 +148,21 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid_request)
 
 
-async def _http_exception(_request: Request, error: Exception) -> Response:
+async def _http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        # The router names the methods of the first route with this path only.
+        return problem_response(405, headers={"Allow": ", ".join(sorted(_methods_of(request)))})
     if error.status_code < 400:
         return Response(status_code=error.status_code, headers=error.headers)
     return problem_response(error.status_code, error.detail, headers=error.headers)
+
+
+def _methods_of(request: Request) -> set[str]:
+    """What the path of a request may be asked with."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return {method for route in matching for method in route.methods or ()}
 
 
 async def _invalid_request(_request: Request, error: Exception) -> Response:

@@ -1,7 +1,10 @@
 """Serving with uvicorn, and ending without losing a request."""
 
 import asyncio
+import signal
 import socket
+import sys
+from types import FrameType
 from typing import Final
 
 import uvicorn
@@ -11,7 +14,8 @@ from app.lifecycle import Lifecycle
 from app.resources import Resources
 from app.settings import Settings
 
-_FINISH_WITHIN: Final = 25  # seconds for requests in flight, so that with draining all is over within 30
+_END_WITHIN: Final = 30.0  # seconds from SIGTERM to the end, after which platforms kill
+_CLOSE_WITHIN: Final = 5.0  # seconds of them for closing pools and for Sentry's last events
 _KEEP_ALIVE: Final = 75  # seconds: longer than the 60 of nginx and load balancers, so that it is they who close
 
 
@@ -49,6 +53,19 @@ def serve(app: FastAPI, settings: Settings) -> None:
         proxy_headers=False,
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE,
-        timeout_graceful_shutdown=_FINISH_WITHIN,
+        timeout_graceful_shutdown=finish_within(settings.drain_seconds),
     )
+    # uvicorn raises the signal once more when it is done, which would end the process as if it had been killed: no exit
+    # code 0, and nothing that is left for the end (Sentry's last events) would happen.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
     Server(config, resources.lifecycle, settings.drain_seconds).run()
+
+
+def finish_within(drain_seconds: float) -> int:
+    """How many seconds requests in flight have after the drain."""
+    return int(_END_WITHIN - _CLOSE_WITHIN - drain_seconds)
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(0)

@@ -63,12 +63,23 @@ class Settings(BaseSettings):
 
     database_url: SecretStr
     redis_url: SecretStr
+    redis_tls_verify: bool = True
+    """False where the platform's own cache has a self-signed certificate, as Heroku's does."""
     jwt_secret: SecretStr
     encryption_key: SecretStr
     stripe_secret_key: SecretStr | None = None
     stripe_webhook_secret: SecretStr | None = None
     v0_api_key: SecretStr | None = None
     sentry_dsn: SecretStr | None = None
+    sentry_traces_sample_rate: float = Field(default=1.0, ge=0.0, le=1.0)
+
+    @property
+    def cache_url(self) -> str:
+        """`redis_url`, with how much its certificate is trusted."""
+        url = self.redis_url.get_secret_value()
+        if self.redis_tls_verify or not url.startswith("rediss:"):
+            return url
+        return f"{url}{'&' if urlsplit(url).query else '?'}ssl_cert_reqs=none&ssl_check_hostname=false"
 
     @property
     def jwt_secrets(self) -> tuple[str, ...]:
@@ -114,6 +125,16 @@ class Settings(BaseSettings):
     def _postgres(cls, value: SecretStr) -> SecretStr:
         if urlsplit(value.get_secret_value()).scheme not in ("postgres", "postgresql"):
             raise ValueError("must be a URL that begins postgresql://")
+        return value
+
+    @field_validator("sentry_dsn")
+    @classmethod
+    def _dsn(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        url = urlsplit(value.get_secret_value())
+        if url.scheme not in ("http", "https") or not url.username or not url.hostname or not url.path.strip("/"):
+            raise ValueError("must be a DSN like https://key@host/project")
         return value
 
     @field_validator("redis_url")

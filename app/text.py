@@ -1,11 +1,13 @@
 """Text as callers may send it: PostgreSQL stores no NUL, UTF-8 has no lone surrogates."""
 
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 _MAX_EMAIL = 254
+NO_NUL: Final = "^[^\\u0000]*$"
 
 
 def storable(value: str) -> str:
@@ -40,13 +42,23 @@ def _storable_if_text(value: object) -> object:
     return storable(value) if isinstance(value, str) else value
 
 
-Storable = BeforeValidator(_storable_if_text)
+class _Storable:
+    """Validates before what it stands with, and says so in the JSON schema."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(_storable_if_text, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), "pattern": NO_NUL}
+
+
+Storable: Final = _Storable()
 """For a string, secret or not, that is encoded or stored."""
 
 Email = Annotated[
     str,
-    Storable,
-    Field(min_length=3, max_length=_MAX_EMAIL, json_schema_extra={"format": "email"}),
+    BeforeValidator(_storable_if_text),
+    Field(min_length=3, max_length=_MAX_EMAIL, json_schema_extra={"format": "email"}, examples=["ada@example.com"]),
     AfterValidator(normalise_email),
 ]
 """An e-mail address, normalised."""

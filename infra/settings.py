@@ -11,7 +11,16 @@ from typing import Annotated, Any, Literal, get_args
 
 import pulumi
 import pulumi.runtime.config as runtime_config
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 PROJECT = "nuggetwise"
 
@@ -27,6 +36,14 @@ Hostname = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0
 # The rules that every S3 implementation accepts: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 BucketName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$")]
 StackName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+
+
+def _sealed(value: Any) -> Any:
+    """Read from the file, as `make up` does before the engine starts, a secret is still encrypted."""
+    return value["secure"] if isinstance(value, dict) and value.keys() == {"secure"} else value
+
+
+Secret = Annotated[SecretStr, BeforeValidator(_sealed)]
 
 
 class SettingsError(pulumi.RunError):
@@ -92,6 +109,8 @@ class Settings(Section):
     database: Database
     cache: Cache
     backups: Backups
+    sentryDsn: Secret | None = Field(default=None, description="Sentry's DSN, set with --secret")
+    sentryTracesSampleRate: float = Field(default=1.0, ge=0, le=1, description="a number from 0 to 1")
     aws: Aws | None = None
 
     @model_validator(mode="after")

@@ -16,7 +16,9 @@ class Registration(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     email: Email
-    password: Annotated[SecretStr, Storable, Field(min_length=12, max_length=_MAX_PASSWORD)]
+    password: Annotated[
+        SecretStr, Storable, Field(min_length=12, max_length=_MAX_PASSWORD, examples=["correct horse battery"])
+    ]
 
 
 class Credentials(BaseModel):
@@ -25,14 +27,14 @@ class Credentials(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     email: Email
-    password: Annotated[SecretStr, Storable, Field(max_length=_MAX_PASSWORD)]
+    password: Annotated[SecretStr, Storable, Field(max_length=_MAX_PASSWORD, examples=["correct horse battery"])]
 
 
 class Session(BaseModel):
     """A token, and whose it is."""
 
-    access_token: str
+    access_token: str = Field(examples=["eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI1ZDBjN2E1MiJ9.c2lnbmF0dXJl"])
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 (a kind, not a token)
-    expires_in: int
+    expires_in: int = Field(examples=[3600])
     """Seconds."""
     user: User

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 ServiceStatus = Literal["healthy", "unhealthy", "not_configured"]
 OverallStatus = Literal["healthy", "degraded", "unhealthy"]
@@ -13,7 +13,7 @@ class ServiceHealth(BaseModel):
     """One dependency; `latency_ms` is how long it took to answer, or null when it was not asked."""
 
     status: ServiceStatus
-    latency_ms: float | None
+    latency_ms: float | None = Field(examples=[1.2])
 
 
 class Services(BaseModel):
@@ -30,8 +30,8 @@ class Health(BaseModel):
 
     status: OverallStatus
     timestamp: datetime
-    version: str
-    environment: str
+    version: str = Field(examples=["0.1.0+3f9c1c7d5e0b"])
+    environment: str = Field(examples=["production"])
     services: Services
 
 

@@ -5,13 +5,15 @@ from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, with_config
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, with_config
 from typing_extensions import TypedDict  # pydantic cannot read typing's before Python 3.12
 
-from app.text import Storable, storable
+from app.text import NO_NUL, Storable, storable
 
 _MAX_DEPTH: Final = 32
 _MAX_ERROR_MESSAGE: Final = 10_000
+
+_EXAMPLE: Final = {"mcpServers": {"nuggetwise": {"command": "npx", "args": ["-y", "nuggetwise-mcp"]}}}
 
 Status = Literal["pending", "installing", "active", "failed"]
 
@@ -36,16 +38,28 @@ def _too_deep(value: object, levels: int) -> bool:
     return False
 
 
-JsonObject = Annotated[dict[str, Any], AfterValidator(_storable_object)]
+JsonObject = Annotated[
+    dict[str, Any],
+    AfterValidator(_storable_object),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "description": f"Any JSON object without NUL characters, at most {_MAX_DEPTH} levels deep.",
+            "propertyNames": {"pattern": NO_NUL},
+            "additionalProperties": {"$ref": "#/components/schemas/JsonValue"},
+            "examples": [_EXAMPLE],
+        }
+    ),
+]
 
 
 class Installation(BaseModel):
     """An installation."""
 
-    id: UUID
-    status: Status
-    mcp_config: dict[str, Any]
-    error_message: str | None
+    id: UUID = Field(examples=["0b9f8a3e-4b8f-4a47-9f0c-2d7a6c1e5b90"])
+    status: Status = Field(examples=["failed"])
+    mcp_config: dict[str, Any] = Field(examples=[_EXAMPLE])
+    error_message: str | None = Field(examples=["npx was not found"])
     created_at: datetime
     updated_at: datetime
 
@@ -54,7 +68,7 @@ class InstallationPage(BaseModel):
     """Some installations, newest first, and where the next ones begin."""
 
     items: list[Installation]
-    next_cursor: str | None
+    next_cursor: str | None = Field(examples=[None])
 
 
 class NewInstallation(BaseModel):
@@ -65,7 +79,9 @@ class NewInstallation(BaseModel):
     mcp_config: JsonObject
 
 
-@with_config(ConfigDict(extra="forbid"))
+@with_config(
+    ConfigDict(extra="forbid", json_schema_extra={"examples": [{"status": "failed", "error_message": "no npx"}]})
+)
 class InstallationChanges(TypedDict, total=False):
     """What is absent stays as it is; an error message of null removes it."""
 

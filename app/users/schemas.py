@@ -13,15 +13,15 @@ from app.text import Email, Storable
 class User(BaseModel):
     """A user."""
 
-    id: UUID
-    email: str
-    subscription_status: str
-    subscription_plan: str
+    id: UUID = Field(examples=["5d0c7a52-9f3e-4d43-8f0f-6a1b2c3d4e5f"])
+    email: str = Field(examples=["ada@example.com"])
+    subscription_status: str = Field(examples=["free"])
+    subscription_plan: str = Field(examples=["free"])
     has_v0_api_key: bool
     created_at: datetime
 
 
-@with_config(ConfigDict(extra="forbid"))
+@with_config(ConfigDict(extra="forbid", json_schema_extra={"examples": [{"v0_api_key": "v1:team:0123456789"}]}))
 class UserChanges(TypedDict, total=False):
     """What is absent stays as it is; a v0 key of null removes the one that is stored."""
 

@@ -44,6 +44,9 @@ class Api(pulumi.ComponentResource):
             "REDIS_URL": cache.url,
             "TRUSTED_PROXIES": TRUSTED_PROXIES,
         }
+        if settings.sentryDsn:
+            environment["SENTRY_DSN"] = pulumi.Output.secret(settings.sentryDsn.get_secret_value())
+            environment["SENTRY_TRACES_SAMPLE_RATE"] = str(settings.sentryTracesSampleRate)
         for index in range(settings.api.replicas):
             container.run(
                 f"{name}-{index}",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.logs import REDACTED, JsonFormatter, Redactor
+from app.logs import REDACTED, JsonFormatter, OnceInAWhile, Redactor
 from app.settings import Settings
 
 SECRET = 'S3cr3t"mit\\Ümlaut'
@@ -48,6 +48,13 @@ def test_a_line_says_who_when_and_what():
         lambda: line('{"token": "S3cr3t"}'),
         lambda: line("got eyJS3cr3t.eyJS3cr3t.S3cr3t"),
         lambda: line("hash $argon2id$v=19$m=19456,t=2,p=1$S3cr3t$S3cr3t"),
+        lambda: line("sent [(b'authorization', b'Basic S3cr3t')]"),
+        lambda: line("Stripe said no to sk_live_S3cr3t"),
+        lambda: line("signed with whsec_S3cr3t"),
+        lambda: line("asked v0 with v1:team_S3cr3t:S3cr3t"),
+        lambda: line("ciphertext v1:k1:S3cr3t=="),
+        lambda: line("mail to S3cr3t@example.com"),
+        lambda: line(repr({"key": SECRET})),
     ],
 )
 def test_a_secret_is_masked_wherever_it_stands(logged: Callable[[], dict[str, object]]):
@@ -61,13 +68,23 @@ def test_a_url_with_a_known_password_is_masked_whole_and_the_password_alone_too(
 
 
 def test_an_exception_is_logged_without_secrets_and_without_rows_of_the_database():
-    message = "failed for hunter22\nDETAIL:  Failing row contains (ada@example.test, abc)"
+    message = "failed for hunter22\nDETAIL:  Failing row contains (Ada, a text\n\nof several lines)"
     try:
         raise RuntimeError(message)
     except RuntimeError as error:
         logged = line("x", exc_info=(type(error), error, error.__traceback__))
     assert "RuntimeError: failed for [redacted]" in str(logged["exception"])
-    assert "ada@example.test" not in str(logged["exception"])
+    assert "Ada" not in str(logged["exception"])
+    assert "several lines" not in str(logged["exception"])
+
+
+def test_a_message_that_repeats_is_told_once_in_a_while():
+    told = OnceInAWhile(10.0)
+    records = [
+        logging.makeLogRecord({"msg": msg, "created": at})
+        for msg, at in (("a", 1e9), ("a", 1e9 + 9), ("b", 1e9 + 9), ("a", 1e9 + 11))
+    ]
+    assert [told.filter(record) for record in records] == [True, False, True, True]
 
 
 def test_text_without_secrets_stays_as_it_is():
