@@ -34,7 +34,6 @@ from app.users import endpoints as users
 _SLICES: Final = (health.router, installations.router, users.router, auth.router, metrics.router)
 
 _STRIPE: Final = "https://api.stripe.com/"
-_V0: Final = "https://api.v0.dev/"
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -70,7 +69,7 @@ def create_resources(settings: Settings) -> Resources:
         lifecycle=Lifecycle(),
         upstreams=Upstreams(
             stripe=Upstream(_STRIPE, configured=settings.stripe_secret_key is not None),
-            v0=Upstream(_V0, configured=settings.v0_api_key is not None),
+            v0=Upstream(f"{settings.v0_api_url}/", configured=settings.v0_api_key is not None),
         ),
         schema_head=migrations.head(),
     )

@@ -17,6 +17,7 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 # Without these the API would serve, but not sell: in dev they may be absent.
 _NEEDED_OUTSIDE_DEV = ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "V0_API_KEY")
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_V0 = "https://api.v0.dev"
 _MIN_JWT_SECRET = 32  # RFC 7518, 3.2: an HS256 key is at least as long as its hash
 
 
@@ -68,6 +69,11 @@ class Settings(BaseSettings):
     stripe_secret_key: SecretStr | None = None
     stripe_webhook_secret: SecretStr | None = None
     v0_api_key: SecretStr | None = None
+    v0_api_url: str = _V0
+    v0_model: str = "v0-1.5-md"
+    quota_free: int = Field(default=10, ge=0)
+    quota_pro: int = Field(default=500, ge=0)
+    """Component generations per calendar month (UTC)."""
     sentry_dsn: SecretStr | None = None
 
     @property
@@ -108,6 +114,14 @@ class Settings(BaseSettings):
         if url.scheme not in ("http", "https") or not url.hostname or url.path.strip("/") or url.query:
             raise ValueError("must be an origin like https://nuggetwise.com")
         return f"{url.scheme}://{url.netloc}"
+
+    @field_validator("v0_api_url")
+    @classmethod
+    def _base_url(cls, value: str) -> str:
+        url = urlsplit(value)
+        if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment:
+            raise ValueError(f"must be a URL like {_V0}")
+        return value.rstrip("/")
 
     @field_validator("database_url")
     @classmethod
@@ -176,6 +190,8 @@ def _refusals(settings: Settings) -> list[str]:
         secret = getattr(settings, name)
         if isinstance(secret, SecretStr) and _is_known(name, secret):
             lines.append(f"{name.upper()}: is a known default or placeholder, which {where} refuses")
+    if settings.v0_api_url != _V0:
+        lines.append(f"V0_API_URL: is not {_V0}, and {where} takes no other")
     if not _url_passwords(settings.database_url.get_secret_value()):
         lines.append(f"DATABASE_URL: has no password, and {where} needs one")
     return lines

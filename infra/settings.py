@@ -11,7 +11,16 @@ from typing import Annotated, Any, Literal, get_args
 
 import pulumi
 import pulumi.runtime.config as runtime_config
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 PROJECT = "nuggetwise"
 
@@ -27,6 +36,14 @@ Hostname = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0
 # The rules that every S3 implementation accepts: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 BucketName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$")]
 StackName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+
+
+def _sealed(value: Any) -> Any:
+    """Read from the file, as `make up` does before the engine starts, a secret is still encrypted."""
+    return value["secure"] if isinstance(value, dict) and value.keys() == {"secure"} else value
+
+
+Secret = Annotated[SecretStr, BeforeValidator(_sealed)]
 
 
 class SettingsError(pulumi.RunError):
@@ -79,19 +96,43 @@ class Aws(Section):
     copy_region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="a second AWS region such as eu-west-1")
 
 
+class Plan(Section):
+    """What a plan allows."""
+
+    monthlyGenerations: int = Field(ge=0, le=1_000_000, description="component generations per calendar month (UTC)")
+
+
+class Plans(Section):
+    """What people may pay for."""
+
+    free: Plan = Plan(monthlyGenerations=10)
+    pro: Plan = Plan(monthlyGenerations=500)
+
+
+class Keys(Section):
+    """Our keys at other people's services, all of them secrets of the stack."""
+
+    stripe_secret_key: Secret = Field(description="Stripe's secret key (sk_...)")
+    stripe_webhook_secret: Secret = Field(description="the signing secret of Stripe's webhook endpoint (whsec_...)")
+    v0_api_key: Secret = Field(description="an API key of v0")
+
+
 class Settings(Section):
     """All settings of a stack. `name` is the stack's own name, everything else stands in its file."""
 
     name: StackName
     environment: Literal["dev", "staging", "production"] = Field(description="dev, staging or production")
     port: int | None = Field(
-        default=None, ge=1024, le=65533, description="the first of three loopback ports, from 1024 to 65533 (dev only)"
+        default=None, ge=1024, le=65532, description="the first of four loopback ports, from 1024 to 65532 (dev only)"
     )
     frontend_url: str = Field(pattern=r"^https?://[^/\s]+$", description="an origin such as https://nuggetwise.com")
     api: Api = Api()
     database: Database
     cache: Cache
     backups: Backups
+    plans: Plans = Plans()
+    keys: Keys | None = None
+    """Without them a dev stack runs fakes of Stripe and v0."""
     aws: Aws | None = None
 
     @model_validator(mode="after")
@@ -172,7 +213,14 @@ def parse(stack: str, config: Mapping[str, Any]) -> Settings:
 
 def load() -> Settings:
     """Settings of the stack that this program runs for."""
-    return parse(pulumi.get_stack(), {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()})
+    stack, keys = pulumi.get_stack(), f"{PROJECT}:keys"
+    config = {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}
+    if keys in config and not runtime_config.is_config_secret(keys):
+        raise SettingsError(
+            f"Pulumi.{stack}.yaml: {keys}: stands there in clear; remove it, replace the keys at Stripe and v0, and "
+            f"use `pulumi config set --secret --path '{keys}.v0_api_key'` and the like"
+        )
+    return parse(stack, config)
 
 
 def _decoded(value: Any) -> Any:
@@ -197,7 +245,8 @@ def _explained(file: str, error: dict[str, Any]) -> list[str]:
         near = difflib.get_close_matches(path[-1], known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known))}"
         return [f"{key}: unknown setting; {hint}"]
-    return [f"{key}: {json.dumps(error['input'], default=str)} is not right; it must be {_described(path)}"]
+    shown = "what stands there" if path[0] == "keys" else json.dumps(error["input"], default=str)
+    return [f"{key}: {shown} is not right; it must be {_described(path)}"]
 
 
 def _section(path: list[str]) -> type[BaseModel]:

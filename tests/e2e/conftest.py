@@ -115,11 +115,11 @@ class Stack:
 
 
 def free_port() -> int:
-    """The first of three free loopback ports."""
+    """The first of four free loopback ports."""
     for _ in range(100):
         first = 20000 + secrets.randbelow(20000)
         taken = False
-        for port in range(first, first + 3):
+        for port in range(first, first + 4):
             with socket.socket() as probe:
                 taken = taken or probe.connect_ex(("127.0.0.1", port)) == 0
         if not taken:

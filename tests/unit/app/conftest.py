@@ -33,6 +33,7 @@ def make_settings(monkeypatch: pytest.MonkeyPatch) -> MakeSettings:
             "STRIPE_SECRET_KEY": None,
             "STRIPE_WEBHOOK_SECRET": None,
             "V0_API_KEY": None,
+            "V0_API_URL": None,
             "SENTRY_DSN": None,
             "FRONTEND_URL": None,
             "TRUSTED_PROXIES": None,
