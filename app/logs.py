@@ -147,5 +147,6 @@ def configure_logs(settings: Settings) -> None:
     handler.setFormatter(JsonFormatter(settings.app_version, Redactor(settings.secret_values)))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)
-    # They tell three lines per request at info.
-    logging.getLogger("psycopg.pool").setLevel(logging.WARNING)
+    # They tell of every request at info.
+    for name in ("psycopg.pool", "httpx"):
+        logging.getLogger(name).setLevel(logging.WARNING)

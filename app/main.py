@@ -9,10 +9,13 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 import migrations
+from app.analytics import endpoints as analytics
 from app.auth import endpoints as auth
 from app.body_limit import BodyLimit
 from app.cache import Cache
 from app.client_address import ClientAddress
+from app.components import endpoints as components
+from app.components.v0 import V0
 from app.crypto import Cipher
 from app.database import Database
 from app.health import endpoints as health
@@ -28,10 +31,20 @@ from app.problems import UnhandledErrors, install_problem_handlers
 from app.resources import Resources
 from app.settings import Settings
 from app.tokens import Tokens
+from app.usage import endpoints as usage
 from app.users import endpoints as users
 
 # Routes are tried in order: the busiest first.
-_SLICES: Final = (health.router, installations.router, users.router, auth.router, metrics.router)
+_SLICES: Final = (
+    health.router,
+    installations.router,
+    usage.router,
+    analytics.router,
+    components.router,
+    users.router,
+    auth.router,
+    metrics.router,
+)
 
 _STRIPE: Final = "https://api.stripe.com/"
 
@@ -71,6 +84,7 @@ def create_resources(settings: Settings) -> Resources:
             stripe=Upstream(_STRIPE, configured=settings.stripe_secret_key is not None),
             v0=Upstream(f"{settings.v0_api_url}/", configured=settings.v0_api_key is not None),
         ),
+        v0=V0(settings.v0_api_url, settings.v0_model),
         schema_head=migrations.head(),
     )
 
@@ -83,6 +97,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         yield
     finally:
         resources.passwords.close()
+        await resources.v0.close()
         await resources.cache.close()
         await resources.database.close()
 
@@ -105,7 +120,7 @@ def _middleware(settings: Settings, resources: Resources) -> list[Middleware]:
                 allow_credentials=True,
                 allow_methods=["GET", "POST", "PATCH", "DELETE"],
                 allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
-                expose_headers=["X-Request-ID", "Retry-After"],
+                expose_headers=["X-Request-ID", "Retry-After", "X-Cache"],
                 max_age=600,
             )
         )

@@ -85,6 +85,21 @@ class Unprocessable(Problem):
     status = 422
 
 
+class TooManyRequests(Problem):
+    """The caller has had their share; more in `retry_after` seconds."""
+
+    status = 429
+
+    def __init__(self, detail: str, *, retry_after: int) -> None:
+        super().__init__(detail, {"Retry-After": str(retry_after)})
+
+
+class BadGateway(Problem):
+    """Somebody else's service answered with what is no answer."""
+
+    status = 502
+
+
 class Unavailable(Problem):
     """Something that the API needs is not there; worth trying again after `retry_after` seconds."""
 

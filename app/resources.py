@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from app.cache import Cache
+from app.components.v0 import V0
 from app.crypto import Cipher
 from app.database import Database
 from app.health.upstreams import Upstreams
@@ -29,6 +30,7 @@ class Resources:
     metrics: Metrics
     lifecycle: Lifecycle
     upstreams: Upstreams
+    v0: V0
     schema_head: str
 
 

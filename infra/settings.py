@@ -215,7 +215,9 @@ def load() -> Settings:
     """Settings of the stack that this program runs for."""
     stack, keys = pulumi.get_stack(), f"{PROJECT}:keys"
     config = {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}
-    if keys in config and not runtime_config.is_config_secret(keys):
+    # Each language host tells in one of these ways which keys are secret.
+    known_secret = runtime_config.is_config_secret(keys) or keys in runtime_config.get_config_secret_keys_env()
+    if keys in config and not known_secret:
         raise SettingsError(
             f"Pulumi.{stack}.yaml: {keys}: stands there in clear; remove it, replace the keys at Stripe and v0, and "
             f"use `pulumi config set --secret --path '{keys}.v0_api_key'` and the like"
