@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Final
 
 _FAILURES: Final = 5  # in a row
-_REST: Final = 30.0  # seconds
+_REST: Final = 15.0  # seconds
 
 
 class Open(Exception):
@@ -19,7 +19,7 @@ class Open(Exception):
 
 
 class Breaker:
-    """Closed, it lets every call through; after five failures in a row it opens; after 30 s one call may probe.
+    """Closed, it lets every call through; after five failures in a row it opens; after 15 s one call may probe.
 
     The probe's success closes it, its failure opens it again. One per process: no replica waits for another's word.
     """

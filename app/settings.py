@@ -84,7 +84,7 @@ class Settings(BaseSettings):
     @property
     def encryption_keys(self) -> dict[str, bytes]:
         """By key id; the first encrypts, all decrypt."""
-        return dict(_parse_encryption_key(part) for part in _parts(self.encryption_key))
+        return parse_encryption_keys(self.encryption_key)
 
     @property
     def secret_values(self) -> frozenset[str]:
@@ -148,9 +148,7 @@ class Settings(BaseSettings):
     @field_validator("encryption_key")
     @classmethod
     def _encryption_keys(cls, value: SecretStr) -> SecretStr:
-        ids = [_parse_encryption_key(part)[0] for part in _parts(value)]
-        if not ids or len(ids) != len(set(ids)):
-            raise ValueError("needs at least one key, and each key id once")
+        parse_encryption_keys(value)
         return value
 
     @model_validator(mode="after")
@@ -169,6 +167,17 @@ def load_settings() -> Settings:
         return Settings()  # pyright: ignore[reportCallIssue]
     except ValidationError as error:
         raise SettingsError([line for item in error.errors() for line in _lines(item)]) from None
+
+
+def parse_encryption_keys(value: SecretStr) -> dict[str, bytes]:
+    """The keys of ENCRYPTION_KEY by their ids, in order.
+
+    Raises ValueError, without the value.
+    """
+    keys = [_parse_encryption_key(part) for part in _parts(value)]
+    if not keys or len(keys) != len(dict(keys)):
+        raise ValueError("needs at least one key, and each key id once")
+    return dict(keys)
 
 
 def _lines(error: Any) -> list[str]:

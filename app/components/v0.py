@@ -103,7 +103,7 @@ class V0:
 
         Raises KeyRefused, PromptRefused, Limited, Busy, Failed, and the breaker's Open.
         """
-        if not (key.isascii() and key.isprintable() and " " not in key):
+        if not (key and key.isascii() and key.isprintable() and " " not in key):
             raise KeyRefused("it could not even be sent")
         if self._slots.locked():
             raise Busy

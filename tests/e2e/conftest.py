@@ -163,6 +163,15 @@ def client(stack: Stack) -> Generator[httpx.Client]:
         yield client
 
 
+@pytest.fixture
+def v0(stack: Stack) -> Generator[httpx.Client]:
+    """The fake of v0; told to be good again in the end."""
+    with httpx.Client(base_url=f"http://127.0.0.1:{stack.port + 3}/v0", timeout=30) as fake:
+        assert fake.post("/_control", json={}).headers["x-fake"] == "true"
+        yield fake
+        fake.post("/_control", json={})
+
+
 @dataclass(frozen=True)
 class Person:
     """A registered user."""

@@ -19,8 +19,8 @@ def test_health_says_that_database_and_redis_are_healthy(client: httpx.Client) -
     assert {name: service["status"] for name, service in body["services"].items()} == {
         "database": "healthy",
         "redis": "healthy",
-        "stripe": "not_configured",
-        "v0": "not_configured",
+        "stripe": "healthy",
+        "v0": "healthy",
     }
 
 
@@ -78,6 +78,10 @@ ROUTES: list[tuple[str, str, dict[str, object] | None]] = [
     ("GET", "/api/users/me", None),
     ("PATCH", "/api/users/me", {"v0_api_key": "stolen"}),
     ("DELETE", "/api/users/me", None),
+    ("POST", "/api/components/generations", {"prompt": "A stolen component"}),
+    ("GET", "/api/usage", None),
+    ("POST", "/api/usage", {"feature": "stolen"}),
+    ("GET", "/api/analytics", None),
     ("GET", "/api/installations", None),
     ("POST", "/api/installations", {"mcp_config": {"evil": True}}),
     ("GET", "/api/installations/{id}", None),

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-_HUGE = 64  # MiB
+_HUGE = 8  # MiB
 
 _COMPONENT = """\
 Here is your component.
