@@ -148,5 +148,5 @@ def configure_logs(settings: Settings) -> None:
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)
     # They tell of every request at info.
-    for name in ("psycopg.pool", "httpx"):
+    for name in ("psycopg.pool", "httpx", "stripe"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -30,9 +30,12 @@ from app.passwords import Passwords
 from app.problems import UnhandledErrors, install_problem_handlers
 from app.resources import Resources
 from app.settings import Settings
+from app.subscriptions import endpoints as subscriptions
+from app.subscriptions.stripe_api import StripeApi
 from app.tokens import Tokens
 from app.usage import endpoints as usage
 from app.users import endpoints as users
+from app.webhooks import endpoints as webhooks
 
 # Routes are tried in order: the busiest first.
 _SLICES: Final = (
@@ -42,11 +45,11 @@ _SLICES: Final = (
     analytics.router,
     components.router,
     users.router,
+    subscriptions.router,
+    webhooks.router,
     auth.router,
     metrics.router,
 )
-
-_STRIPE: Final = "https://api.stripe.com/"
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -81,12 +84,18 @@ def create_resources(settings: Settings) -> Resources:
         metrics=Metrics(),
         lifecycle=Lifecycle(),
         upstreams=Upstreams(
-            stripe=Upstream(_STRIPE, configured=settings.stripe_secret_key is not None),
+            stripe=Upstream(f"{settings.stripe_api_url}/", configured=settings.stripe_secret_key is not None),
             v0=Upstream(f"{settings.v0_api_url}/", configured=settings.v0_api_key is not None),
         ),
         v0=V0(settings.v0_api_url, settings.v0_model),
+        stripe=_stripe(settings),
         schema_head=migrations.head(),
     )
+
+
+def _stripe(settings: Settings) -> StripeApi | None:
+    key = settings.stripe_secret_key
+    return StripeApi(settings.stripe_api_url, key.get_secret_value()) if key else None
 
 
 @asynccontextmanager
@@ -98,6 +107,8 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     finally:
         resources.passwords.close()
         await resources.v0.close()
+        if resources.stripe:
+            await resources.stripe.close()
         await resources.cache.close()
         await resources.database.close()
 

@@ -51,6 +51,12 @@ class Problem(HTTPException):
         super().__init__(self.status, detail, headers)
 
 
+class BadRequest(Problem):
+    """The request is not what it claims to be."""
+
+    status = 400
+
+
 class Unauthorized(Problem):
     """The request carries no token that is good for it."""
 

@@ -14,6 +14,7 @@ from app.lifecycle import Lifecycle
 from app.metrics.registry import Metrics
 from app.passwords import Passwords
 from app.settings import Settings
+from app.subscriptions.stripe_api import StripeApi
 from app.tokens import Tokens
 
 
@@ -31,6 +32,8 @@ class Resources:
     lifecycle: Lifecycle
     upstreams: Upstreams
     v0: V0
+    stripe: StripeApi | None
+    """None without a key."""
     schema_head: str
 
 

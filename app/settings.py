@@ -7,7 +7,15 @@ import re
 from typing import Annotated, Any, Literal, TypeAlias
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.placeholders import is_placeholder
@@ -18,6 +26,7 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 _NEEDED_OUTSIDE_DEV = ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "V0_API_KEY")
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _V0 = "https://api.v0.dev"
+_STRIPE = "https://api.stripe.com"
 _MIN_JWT_SECRET = 32  # RFC 7518, 3.2: an HS256 key is at least as long as its hash
 
 
@@ -68,6 +77,9 @@ class Settings(BaseSettings):
     encryption_key: SecretStr
     stripe_secret_key: SecretStr | None = None
     stripe_webhook_secret: SecretStr | None = None
+    stripe_api_url: str = _STRIPE
+    stripe_price_pro: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
+    """Stripe's prices of the plan pro: the first is what is sold, the others are what some pay who came earlier."""
     v0_api_key: SecretStr | None = None
     v0_api_url: str = _V0
     v0_model: str = "v0-1.5-md"
@@ -115,12 +127,12 @@ class Settings(BaseSettings):
             raise ValueError("must be an origin like https://nuggetwise.com")
         return f"{url.scheme}://{url.netloc}"
 
-    @field_validator("v0_api_url")
+    @field_validator("v0_api_url", "stripe_api_url")
     @classmethod
-    def _base_url(cls, value: str) -> str:
+    def _base_url(cls, value: str, field: ValidationInfo) -> str:
         url = urlsplit(value)
         if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment:
-            raise ValueError(f"must be a URL like {_V0}")
+            raise ValueError(f"must be a URL like {_STRIPE if field.field_name == 'stripe_api_url' else _V0}")
         return value.rstrip("/")
 
     @field_validator("database_url")
@@ -199,8 +211,12 @@ def _refusals(settings: Settings) -> list[str]:
         secret = getattr(settings, name)
         if isinstance(secret, SecretStr) and _is_known(name, secret):
             lines.append(f"{name.upper()}: is a known default or placeholder, which {where} refuses")
-    if settings.v0_api_url != _V0:
-        lines.append(f"V0_API_URL: is not {_V0}, and {where} takes no other")
+    for name, url, official in (
+        ("V0_API_URL", settings.v0_api_url, _V0),
+        ("STRIPE_API_URL", settings.stripe_api_url, _STRIPE),
+    ):
+        if url != official:
+            lines.append(f"{name}: is not {official}, and {where} takes no other")
     if not _url_passwords(settings.database_url.get_secret_value()):
         lines.append(f"DATABASE_URL: has no password, and {where} needs one")
     return lines

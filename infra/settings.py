@@ -102,11 +102,21 @@ class Plan(Section):
     monthlyGenerations: int = Field(ge=0, le=1_000_000, description="component generations per calendar month (UTC)")
 
 
+class PaidPlan(Plan):
+    """What a plan allows, and what Stripe sells it for."""
+
+    stripePrice: str | None = Field(
+        default=None,
+        pattern=r"^price_\w+(,price_\w+)*$",
+        description="the id of a price at Stripe (price_...); earlier ones that some still pay follow, comma-separated",
+    )
+
+
 class Plans(Section):
     """What people may pay for."""
 
     free: Plan = Plan(monthlyGenerations=10)
-    pro: Plan = Plan(monthlyGenerations=500)
+    pro: PaidPlan = PaidPlan(monthlyGenerations=500)
 
 
 class Keys(Section):
@@ -157,6 +167,8 @@ class Settings(Section):
             problems.append(f"aws: is missing; {self.environment} needs aws.region and aws.copy_region")
         if not dev and self.api.hostname is None:
             problems.append(f"api.hostname: is missing; {self.environment} needs the API's public name")
+        if self.keys and self.plans.pro.stripePrice is None:
+            problems.append("plans.pro.stripePrice: is missing; with keys of Stripe it must be the price to sell")
         if self.aws and self.aws.region == self.aws.copy_region:
             problems.append("aws.copy_region: is the same as aws.region; a copy must survive the loss of a region")
         if self.api.max_replicas is not None and self.api.max_replicas < self.api.replicas:

@@ -40,7 +40,7 @@ def deploy(settings: Settings) -> None:
         },
         pulumi.ResourceOptions(depends_on=[database]),
     )
-    services = _keys(settings.keys) if settings.keys else Fakes("fakes", settings, api_image, net, top).services
+    services = _services(settings) if settings.keys else Fakes("fakes", settings, api_image, net, top).services
     api = Api(
         "api",
         settings,
@@ -75,6 +75,12 @@ def deploy(settings: Settings) -> None:
     )
 
 
-def _keys(keys: Keys) -> Mapping[str, pulumi.Input[str]]:
+def _services(settings: Settings) -> Mapping[str, pulumi.Input[str]]:
     """The variables of the API for the real services."""
-    return {name.upper(): pulumi.Output.secret(getattr(keys, name).get_secret_value()) for name in Keys.model_fields}
+    keys, price = settings.keys, settings.plans.pro.stripePrice
+    assert keys is not None
+    assert price is not None  # what the settings promise where there are keys
+    return {
+        **{name.upper(): pulumi.Output.secret(getattr(keys, name).get_secret_value()) for name in Keys.model_fields},
+        "STRIPE_PRICE_PRO": price,
+    }

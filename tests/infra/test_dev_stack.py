@@ -110,13 +110,15 @@ def test_without_keys_the_api_asks_fakes_with_keys_made_for_this_stack(container
 
 def test_with_keys_the_api_asks_the_real_services_and_there_are_no_fakes() -> None:
     keys = {"stripe_secret_key": "sk_live_1", "stripe_webhook_secret": "whsec_1", "v0_api_key": "v1:1"}
-    stack = record(dev_settings(keys=keys))
+    plans = {"pro": {"monthlyGenerations": 500, "stripePrice": "price_1"}}
+    stack = record(dev_settings(keys=keys, plans=plans))
     running = [r for r in stack if r.type.endswith(":Container")]
     assert named(running, "fakes") == []
     sealed: dict[str, Any] = named(running, "api")[0].inputs["envs"]
     assert sealed[rpc._special_sig_key] == rpc._special_secret_sig, "what holds a secret is one"  # pyright: ignore[reportPrivateUsage]
     api = dict(entry.split("=", 1) for entry in sealed["value"])
     assert {name.lower(): api[name] for name in ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "V0_API_KEY")} == keys
+    assert api["STRIPE_PRICE_PRO"] == "price_1"
     assert not {"STRIPE_API_URL", "V0_API_URL"} & api.keys()
 
 

@@ -100,9 +100,17 @@ def test_a_stack_name_that_docker_would_refuse_is_refused_first() -> None:
     assert error_of(stack="Up Per").startswith("stack name 'Up Per': ")
 
 
+def test_keys_of_stripe_need_a_price_to_sell() -> None:
+    keys = {name: {"secure": "v1:x"} for name in ("stripe_secret_key", "stripe_webhook_secret", "v0_api_key")}
+    assert "nuggetwise:plans.pro.stripePrice: is missing" in error_of(keys=keys)
+    plans = {"pro": {"monthlyGenerations": 500, "stripePrice": "prod_1"}}
+    assert "must be the id of a price at Stripe" in error_of(plans=plans)
+
+
 def test_keys_are_read_encrypted_too_and_never_shown() -> None:
     keys = {name: {"secure": f"v1:{name}"} for name in ("stripe_secret_key", "stripe_webhook_secret", "v0_api_key")}
-    parsed = settings.parse("dev", {**DEV, "nuggetwise:keys": keys})
+    plans = {"pro": {"monthlyGenerations": 500, "stripePrice": "price_1,price_0"}}
+    parsed = settings.parse("dev", {**DEV, "nuggetwise:keys": keys, "nuggetwise:plans": plans})
     assert parsed.keys
     assert parsed.keys.v0_api_key.get_secret_value() == "v1:v0_api_key"
     assert "v1:v0" not in repr(parsed)

@@ -34,6 +34,8 @@ def make_settings(monkeypatch: pytest.MonkeyPatch) -> MakeSettings:
             "STRIPE_WEBHOOK_SECRET": None,
             "V0_API_KEY": None,
             "V0_API_URL": None,
+            "STRIPE_API_URL": None,
+            "STRIPE_PRICE_PRO": None,
             "SENTRY_DSN": None,
             "FRONTEND_URL": None,
             "TRUSTED_PROXIES": None,
