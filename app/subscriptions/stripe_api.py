@@ -120,10 +120,13 @@ class StripeApi:
         """Ends all that the customer has: subscriptions at once, open checkouts too, and their data at Stripe."""
         async with _conversation():
             try:
-                await self._client.v1.customers.delete_async(customer_id)
+                gone = await self._client.v1.customers.delete_async(customer_id)
             except stripe.InvalidRequestError as error:
-                if error.code != "resource_missing":
-                    raise
+                if error.code == "resource_missing":
+                    return
+                raise
+            if not Customer.model_validate(gone.to_dict()).deleted:
+                raise ValueError("not deleted")
 
     async def checkout(self, user_id: UUID, customer_id: str, plan: str, price: str, frontend_url: str) -> str:
         """The URL of the customer's checkout: the one that is open already, else a new one.

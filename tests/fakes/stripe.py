@@ -320,7 +320,7 @@ class Fake:
         ended = self._books.living(request.path_params["id"]) if request.method == "DELETE" else []
         answer = handle(request, form)
         if told.lie:
-            return lie(told.lie, public(answer), next(iter(self._books.customers)))
+            return lie(told.lie, public(answer), next(iter(self._books.customers), "cus_nobody"))
         return JSONResponse(public(answer), background=BackgroundTask(self._tell_ends, ended))
 
     async def _tell_ends(self, ended: list[Object]) -> None:

@@ -120,7 +120,7 @@ def test_dev_accepts_what_production_refuses(make_settings: Callable[..., Settin
         ("V0_API_URL", "fakes:8000", "https://api.v0.dev"),
         ("V0_API_URL", "http://fakes:8000/v0", "takes no other"),
         ("STRIPE_API_URL", "http://fakes:8000/stripe", "takes no other"),
-        ("STRIPE_API_URL", "api.stripe.com", "https://api.stripe.com"),
+        ("STRIPE_API_URL", "fakes:8000", "https://api.stripe.com"),
         ("QUOTA_FREE", "-1", "greater than or equal to 0"),
         ("ENVIRONMENT", "prod", "'production'"),
         ("DATABASE_POOL_SIZE", "0", "greater than or equal to 1"),
