@@ -11,7 +11,7 @@ import pytest
 
 from migrations.settings import Settings
 
-from .conftest import Connection, Person
+from .conftest import Connection, Person, Server
 
 ActingAs = Callable[[Person], AbstractContextManager[Connection]]
 
@@ -67,7 +67,7 @@ def test_the_api_cannot_write_the_customer_by_itself(acting_as: ActingAs, newcom
 
 
 def test_of_two_at_once_both_get_the_first_ones_customer(
-    migrated: Settings, newcomer: Person, customer: str, owner: Connection
+    server: Server, migrated: Settings, newcomer: Person, customer: str
 ) -> None:
     claims = "SELECT set_config('request.jwt.claims', json_build_object('sub', %s::text)::text, false)"
     answers: list[object] = []
@@ -77,14 +77,14 @@ def test_of_two_at_once_both_get_the_first_ones_customer(
             late.execute(claims, [newcomer.id])
             answers.append(link(late, f"{customer}_late"))
 
-    with psycopg.connect(migrated.api.url) as early:
+    with server.admin() as admin, psycopg.connect(migrated.api.url) as early:
         early.execute(claims, [newcomer.id])
         assert link(early, customer) == customer
         thread = threading.Thread(target=second)
         thread.start()
         waiting = "SELECT count(*) FROM pg_stat_activity WHERE usename = %s AND wait_event_type = 'Lock'"
         end = time.monotonic() + 20
-        while owner.execute(waiting, [migrated.api.role]).fetchone() != (1,) and time.monotonic() < end:
+        while admin.execute(waiting, [migrated.api.role]).fetchone() != (1,) and time.monotonic() < end:
             time.sleep(0.02)
         assert answers == [], "the second waits for the first"
         early.commit()
@@ -100,7 +100,8 @@ def test_events_are_forgotten_some_at_a_time_and_only_the_old_ones(api: Connecti
         [prefix],
     )
     owner.execute(
-        "INSERT INTO stripe_events (id, type, created_at, applied_at) VALUES (%s, 'x', now(), now() - interval '44 days')",
+        """INSERT INTO stripe_events (id, type, created_at, applied_at)
+        VALUES (%s, 'x', now(), now() - interval '44 days')""",
         [f"{prefix}_recent"],
     )
     count = f"SELECT count(*) FROM stripe_events WHERE id LIKE '{prefix}%'"

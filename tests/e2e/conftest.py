@@ -172,6 +172,15 @@ def v0(stack: Stack) -> Generator[httpx.Client]:
         fake.post("/_control", json={})
 
 
+@pytest.fixture
+def stripe(stack: Stack) -> Generator[httpx.Client]:
+    """The fake of Stripe; told to be good again in the end."""
+    with httpx.Client(base_url=f"http://127.0.0.1:{stack.port + 3}/stripe", timeout=30) as fake:
+        assert fake.post("/_control", json={}).headers["x-fake"] == "true"
+        yield fake
+        fake.post("/_control", json={})
+
+
 @dataclass(frozen=True)
 class Person:
     """A registered user."""
