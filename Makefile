@@ -49,8 +49,9 @@ psql: ## Open psql on the stack's database
 env: ## Print the exports with which plain `pulumi` works: eval "$$(make env)"
 	@toolchain/env.sh
 
-test: toolchain ## Run all tests; the end-to-end tier deploys and removes a stack of its own (T=path: some)
-	@$(WITH_ENV)
+test: ## Run all tests; the end-to-end tier deploys and removes a stack of its own (T=path: some)
+	@toolchain/install.sh --tests
+	$(WITH_ENV)
 	exec pytest $(T)
 
 lint: toolchain ## Check style, types and the migrations' lock risk

@@ -104,11 +104,11 @@ def test_events_are_forgotten_some_at_a_time_and_only_the_old_ones(api: Connecti
         VALUES (%s, 'x', now(), now() - interval '44 days')""",
         [f"{prefix}_recent"],
     )
-    count = f"SELECT count(*) FROM stripe_events WHERE id LIKE '{prefix}%'"
+    count = "SELECT count(*) FROM stripe_events WHERE starts_with(id, %s)"
     api.execute("SELECT sweep_stripe_events()")
-    assert owner.execute(count).fetchone() == (51,), "bounded"
+    assert owner.execute(count, [prefix]).fetchone() == (51,), "bounded"
     api.execute("SELECT sweep_stripe_events()")
-    assert owner.execute(count).fetchone() == (1,)
+    assert owner.execute(count, [prefix]).fetchone() == (1,)
 
 
 @pytest.mark.parametrize("function", ["link_stripe_customer(text, text)", "sweep_stripe_events()"])
