@@ -24,6 +24,16 @@ def test_some_words_are_refused(feature: str):
         NewUsage(feature=feature)
 
 
+@pytest.mark.parametrize(("count", "good"), [(2.0, True), (2.5, False), ("2", False), (True, False), (0, False)])
+def test_a_count_is_a_whole_number_as_json_knows_it(count: object, good: bool):
+    usage = {"feature": "install", "usage_count": count}
+    if good:
+        assert NewUsage.model_validate(usage).usage_count == 2
+    else:
+        with pytest.raises(ValidationError):
+            NewUsage.model_validate(usage)
+
+
 @pytest.mark.parametrize(("size", "good"), [(8_192 - len('{"a": ""}'), True), (8_193 - len('{"a": ""}'), False)])
 def test_metadata_is_bounded_in_bytes(size: int, good: bool):
     def make(metadata: dict[str, Any]) -> NewUsage:
