@@ -163,5 +163,9 @@ def _component(body: bytes) -> Component:
         raise Nonsense("no completion") from None
     content = completion.choices[0].message.content
     # What stands around the code is talk.
-    code = "\n".join(_FENCED.findall(content)) or content
-    return Component(code=code.strip(), model=completion.model)
+    blocks: list[str] = _FENCED.findall(content)
+    code = ("\n".join(blocks) if blocks else content).strip()
+    if not code:
+        logger.warning("v0 answers without code")
+        raise Nonsense("no code")
+    return Component(code=code, model=completion.model)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.components.repository import FEATURE as GENERATION
 from app.json_objects import SmallJsonObject
@@ -16,6 +16,13 @@ def _not_counted_here(feature: str) -> str:
     if feature == GENERATION:
         raise ValueError(f"must not be {GENERATION}: the API itself counts those")
     return feature
+
+
+def _number(value: object) -> object:
+    """JSON knows 2.0 for a whole number, and neither text nor truth."""
+    if isinstance(value, str | bool):
+        raise ValueError("must be a whole number")
+    return value
 
 
 Feature = Annotated[
@@ -36,7 +43,7 @@ class NewUsage(BaseModel):
     )
 
     feature: Feature
-    usage_count: Annotated[int, Field(strict=True, ge=1, le=_MAX_COUNT)] = 1
+    usage_count: Annotated[int, BeforeValidator(_number), Field(ge=1, le=_MAX_COUNT)] = 1
     metadata: SmallJsonObject = {}
 
 

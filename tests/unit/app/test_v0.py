@@ -39,6 +39,16 @@ def server() -> Server:
     return Server()
 
 
+def answering(content: str) -> V0:
+    """A client of somebody who always says this."""
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        body = json.dumps({"model": "m", "choices": [{"message": {"content": content}}]})
+        return httpx.Response(200, stream=httpx.ByteStream(body.encode()))
+
+    return V0("http://v0.test", "m", httpx.MockTransport(answer))
+
+
 async def test_a_component_is_the_code_without_the_talk(server: Server):
     component = await server.v0.generate("A button", KEY)
     assert component.code.startswith("export default function Component()")
@@ -63,12 +73,13 @@ async def test_a_callers_own_key_is_what_is_sent(server: Server):
     ],
 )
 async def test_code_is_found_in_what_v0_writes(content: str, code: str):
-    def answer(_request: httpx.Request) -> httpx.Response:
-        body = json.dumps({"model": "m", "choices": [{"message": {"content": content}}]})
-        return httpx.Response(200, stream=httpx.ByteStream(body.encode()))
+    assert (await answering(content).generate("x", KEY)).code == code
 
-    client = V0("http://v0.test", "m", httpx.MockTransport(answer))
-    assert (await client.generate("x", KEY)).code == code
+
+@pytest.mark.parametrize("content", ["", " \n", "Sorry.\n```tsx\n\n```"])
+async def test_no_code_is_no_component(content: str):
+    with pytest.raises(v0.Nonsense):
+        await answering(content).generate("x", KEY)
 
 
 @pytest.mark.parametrize(
