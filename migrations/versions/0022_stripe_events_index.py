@@ -2,8 +2,8 @@
 
 from migrations.indexes import create_index
 
-revision = "0026"
-down_revision = "0025"
+revision = "0022"
+down_revision = "0021"
 
 
 def upgrade() -> None:

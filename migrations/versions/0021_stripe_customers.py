@@ -4,7 +4,7 @@ from alembic import op
 
 from migrations.api_role import grant_function
 
-revision = "0025"
+revision = "0021"
 down_revision = "0020"
 
 

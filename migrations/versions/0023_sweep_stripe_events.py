@@ -4,8 +4,8 @@ from alembic import op
 
 from migrations.api_role import grant_function
 
-revision = "0027"
-down_revision = "0026"
+revision = "0023"
+down_revision = "0022"
 
 
 def upgrade() -> None:
