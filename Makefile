@@ -49,8 +49,9 @@ psql: ## Open psql on the stack's database
 env: ## Print the exports with which plain `pulumi` works: eval "$$(make env)"
 	@toolchain/env.sh
 
-test: toolchain ## Run all tests; the end-to-end tier deploys and removes a stack of its own (T=path: some)
-	@$(WITH_ENV)
+test: ## Run all tests; the end-to-end tier deploys and removes a stack of its own (T=path: some)
+	@toolchain/install.sh --tests
+	$(WITH_ENV)
 	if [[ -n "$(T)" ]]; then exec pytest $(T); fi
 	# What fails in seconds first; then the tiers that wait for Docker, a process for each of two stacks.
 	pytest tests/unit tests/infra

@@ -25,11 +25,16 @@ class Cipher:
         self._keys = {key_id: AESGCM(key) for key_id, key in keys.items()}
         self._current = next(iter(keys))
 
+    @property
+    def prefix(self) -> str:
+        """What every text begins with that the first key encrypted."""
+        return f"{_FORMAT}:{self._current}:"
+
     def encrypt(self, plaintext: str, user_id: UUID) -> str:
         """`v1:<key id>:<base64 of nonce and ciphertext>`."""
         nonce = os.urandom(_NONCE_BYTES)
         sealed = self._keys[self._current].encrypt(nonce, plaintext.encode(), user_id.bytes)
-        return f"{_FORMAT}:{self._current}:{base64.b64encode(nonce + sealed).decode()}"
+        return f"{self.prefix}{base64.b64encode(nonce + sealed).decode()}"
 
     def decrypt(self, text: str, user_id: UUID) -> str:
         """The plaintext.

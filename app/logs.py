@@ -183,7 +183,8 @@ def configure_logs(settings: Settings) -> None:
     handler.setFormatter(JsonFormatter(settings.app_version, Redactor(settings.secret_values)))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)
-    pool = logging.getLogger("psycopg.pool")
-    # It tells three lines per request at info, and one per attempt to connect while the database is away.
-    pool.setLevel(logging.WARNING)
-    pool.addFilter(OnceInAWhile(10.0))
+    # They tell of every request at info.
+    for name in ("psycopg.pool", "httpx", "stripe"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # While the database is away it tells of every attempt to connect.
+    logging.getLogger("psycopg.pool").addFilter(OnceInAWhile(10.0))

@@ -10,10 +10,13 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 import migrations
+from app.analytics import endpoints as analytics
 from app.auth import endpoints as auth
 from app.body_limit import BodyLimit
 from app.cache import Cache
 from app.client_address import ClientAddress
+from app.components import endpoints as components
+from app.components.v0 import V0
 from app.crypto import Cipher
 from app.database import Database
 from app.health import endpoints as health
@@ -29,14 +32,26 @@ from app.passwords import Passwords
 from app.problems import UnhandledErrors, install_problem_handlers
 from app.resources import Resources
 from app.settings import Settings
+from app.subscriptions import endpoints as subscriptions
+from app.subscriptions.stripe_api import StripeApi
 from app.tokens import Tokens
+from app.usage import endpoints as usage
 from app.users import endpoints as users
+from app.webhooks import endpoints as webhooks
 
 # Routes are tried in order: the busiest first.
-_SLICES: Final = (health.router, installations.router, users.router, auth.router, metrics.router)
-
-_STRIPE: Final = "https://api.stripe.com/"
-_V0: Final = "https://api.v0.dev/"
+_SLICES: Final = (
+    health.router,
+    installations.router,
+    usage.router,
+    analytics.router,
+    components.router,
+    users.router,
+    subscriptions.router,
+    webhooks.router,
+    auth.router,
+    metrics.router,
+)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -72,11 +87,18 @@ def create_resources(settings: Settings) -> Resources:
         metrics=Metrics(),
         lifecycle=Lifecycle(),
         upstreams=Upstreams(
-            stripe=Upstream(_STRIPE, configured=settings.stripe_secret_key is not None),
-            v0=Upstream(_V0, configured=settings.v0_api_key is not None),
+            stripe=Upstream(f"{settings.stripe_api_url}/", configured=settings.stripe_secret_key is not None),
+            v0=Upstream(f"{settings.v0_api_url}/", configured=settings.v0_api_key is not None),
         ),
+        v0=V0(settings.v0_api_url, settings.v0_model),
+        stripe=_stripe(settings),
         schema_head=migrations.head(),
     )
+
+
+def _stripe(settings: Settings) -> StripeApi | None:
+    key = settings.stripe_secret_key
+    return StripeApi(settings.stripe_api_url, key.get_secret_value()) if key else None
 
 
 @asynccontextmanager
@@ -89,6 +111,9 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     finally:
         startup.cancel()
         resources.passwords.close()
+        await resources.v0.close()
+        if resources.stripe:
+            await resources.stripe.close()
         await resources.cache.close()
         await resources.database.close()
 
@@ -111,7 +136,7 @@ def _middleware(settings: Settings, resources: Resources) -> list[Middleware]:
                 allow_credentials=True,
                 allow_methods=["GET", "POST", "PATCH", "DELETE"],
                 allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
-                expose_headers=["X-Request-ID", "Retry-After"],
+                expose_headers=["X-Request-ID", "Retry-After", "X-Cache"],
                 max_age=600,
             )
         )

@@ -54,6 +54,12 @@ class Problem(HTTPException):
         super().__init__(self.status, detail, headers)
 
 
+class BadRequest(Problem):
+    """The request is not what it claims to be."""
+
+    status = 400
+
+
 class Unauthorized(Problem):
     """The request carries no token that is good for it."""
 
@@ -86,6 +92,21 @@ class Unprocessable(Problem):
     """The request is well-formed and wrong."""
 
     status = 422
+
+
+class TooManyRequests(Problem):
+    """The caller has had their share; more in `retry_after` seconds."""
+
+    status = 429
+
+    def __init__(self, detail: str, *, retry_after: int) -> None:
+        super().__init__(detail, {"Retry-After": str(retry_after)})
+
+
+class BadGateway(Problem):
+    """Somebody else's service answered with what is no answer."""
+
+    status = 502
 
 
 class Unavailable(Problem):

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from app.cache import Cache
+from app.components.v0 import V0
 from app.crypto import Cipher
 from app.database import Database
 from app.health.upstreams import Upstreams
@@ -13,6 +14,7 @@ from app.lifecycle import Lifecycle
 from app.metrics.registry import Metrics
 from app.passwords import Passwords
 from app.settings import Settings
+from app.subscriptions.stripe_api import StripeApi
 from app.tokens import Tokens
 
 
@@ -29,6 +31,9 @@ class Resources:
     metrics: Metrics
     lifecycle: Lifecycle
     upstreams: Upstreams
+    v0: V0
+    stripe: StripeApi | None
+    """None without a key."""
     schema_head: str
 
 

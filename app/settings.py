@@ -7,7 +7,15 @@ import re
 from typing import Annotated, Any, Literal, TypeAlias
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.placeholders import is_placeholder
@@ -17,6 +25,8 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 # Without these the API would serve, but not sell: in dev they may be absent.
 _NEEDED_OUTSIDE_DEV = ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "V0_API_KEY")
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_V0 = "https://api.v0.dev"
+_STRIPE = "https://api.stripe.com"
 _MIN_JWT_SECRET = 32  # RFC 7518, 3.2: an HS256 key is at least as long as its hash
 
 
@@ -69,7 +79,15 @@ class Settings(BaseSettings):
     encryption_key: SecretStr
     stripe_secret_key: SecretStr | None = None
     stripe_webhook_secret: SecretStr | None = None
+    stripe_api_url: str = _STRIPE
+    stripe_price_pro: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
+    """Stripe's prices of the plan pro: the first is what is sold, the others are what some pay who came earlier."""
     v0_api_key: SecretStr | None = None
+    v0_api_url: str = _V0
+    v0_model: str = "v0-1.5-md"
+    quota_free: int = Field(default=10, ge=0)
+    quota_pro: int = Field(default=500, ge=0)
+    """Component generations per calendar month (UTC)."""
     sentry_dsn: SecretStr | None = None
     sentry_traces_sample_rate: float = Field(default=1.0, ge=0.0, le=1.0)
 
@@ -89,7 +107,7 @@ class Settings(BaseSettings):
     @property
     def encryption_keys(self) -> dict[str, bytes]:
         """By key id; the first encrypts, all decrypt."""
-        return dict(_parse_encryption_key(part) for part in _parts(self.encryption_key))
+        return parse_encryption_keys(self.encryption_key)
 
     @property
     def secret_values(self) -> frozenset[str]:
@@ -119,6 +137,14 @@ class Settings(BaseSettings):
         if url.scheme not in ("http", "https") or not url.hostname or url.path.strip("/") or url.query:
             raise ValueError("must be an origin like https://nuggetwise.com")
         return f"{url.scheme}://{url.netloc}"
+
+    @field_validator("v0_api_url", "stripe_api_url")
+    @classmethod
+    def _base_url(cls, value: str, field: ValidationInfo) -> str:
+        url = urlsplit(value)
+        if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment:
+            raise ValueError(f"must be a URL like {_STRIPE if field.field_name == 'stripe_api_url' else _V0}")
+        return value.rstrip("/")
 
     @field_validator("database_url")
     @classmethod
@@ -155,9 +181,7 @@ class Settings(BaseSettings):
     @field_validator("encryption_key")
     @classmethod
     def _encryption_keys(cls, value: SecretStr) -> SecretStr:
-        ids = [_parse_encryption_key(part)[0] for part in _parts(value)]
-        if not ids or len(ids) != len(set(ids)):
-            raise ValueError("needs at least one key, and each key id once")
+        parse_encryption_keys(value)
         return value
 
     @model_validator(mode="after")
@@ -176,6 +200,17 @@ def load_settings() -> Settings:
         return Settings()  # pyright: ignore[reportCallIssue]
     except ValidationError as error:
         raise SettingsError([line for item in error.errors() for line in _lines(item)]) from None
+
+
+def parse_encryption_keys(value: SecretStr) -> dict[str, bytes]:
+    """The keys of ENCRYPTION_KEY by their ids, in order.
+
+    Raises ValueError, without the value.
+    """
+    keys = [_parse_encryption_key(part) for part in _parts(value)]
+    if not keys or len(keys) != len(dict(keys)):
+        raise ValueError("needs at least one key, and each key id once")
+    return dict(keys)
 
 
 def _lines(error: Any) -> list[str]:
@@ -197,6 +232,12 @@ def _refusals(settings: Settings) -> list[str]:
         secret = getattr(settings, name)
         if isinstance(secret, SecretStr) and _is_known(name, secret):
             lines.append(f"{name.upper()}: is a known default or placeholder, which {where} refuses")
+    for name, url, official in (
+        ("V0_API_URL", settings.v0_api_url, _V0),
+        ("STRIPE_API_URL", settings.stripe_api_url, _STRIPE),
+    ):
+        if url != official:
+            lines.append(f"{name}: is not {official}, and {where} takes no other")
     if not _url_passwords(settings.database_url.get_secret_value()):
         lines.append(f"DATABASE_URL: has no password, and {where} needs one")
     return lines

@@ -7,9 +7,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# What the API's image is made from apart from the API.
+API_PACKAGES = ("images/api", "requirements/app.txt")
+
 # What each image is made from, relative to the project. A file that is in no list changes no image.
 IMAGE_SOURCES: dict[str, tuple[str, ...]] = {
-    "api": ("images/api", "requirements/app.txt", "app", "migrations"),
+    "api": (*API_PACKAGES, "app", "migrations"),
+    "fakes": (*API_PACKAGES, "images/fakes", "tests/fakes"),
     "database": ("images/database",),
     "cache": ("images/cache",),
     "nginx": ("images/nginx",),
@@ -45,6 +49,11 @@ def _files(path: Path) -> list[Path]:
 def image_name(image: str) -> str:
     """`nuggetwise/<image>:<first 12 digits of the digest of its sources>`."""
     return f"nuggetwise/{image}:{content_digest(IMAGE_SOURCES[image])[:12]}"
+
+
+def api_base_name() -> str:
+    """A second name of the API's image, which stays when only the API's code changes: what other images build on."""
+    return f"nuggetwise/api:packages-{content_digest(API_PACKAGES)[:12]}"
 
 
 def app_version() -> str:

@@ -96,13 +96,44 @@ class Aws(Section):
     copy_region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="a second AWS region such as eu-west-1")
 
 
+class Plan(Section):
+    """What a plan allows."""
+
+    monthlyGenerations: int = Field(ge=0, le=1_000_000, description="component generations per calendar month (UTC)")
+
+
+class PaidPlan(Plan):
+    """What a plan allows, and what Stripe sells it for."""
+
+    stripePrice: str | None = Field(
+        default=None,
+        pattern=r"^price_\w+(,price_\w+)*$",
+        description="the id of a price at Stripe (price_...); earlier ones that some still pay follow, comma-separated",
+    )
+
+
+class Plans(Section):
+    """What people may pay for."""
+
+    free: Plan = Plan(monthlyGenerations=10)
+    pro: PaidPlan = PaidPlan(monthlyGenerations=500)
+
+
+class Keys(Section):
+    """Our keys at other people's services, all of them secrets of the stack."""
+
+    stripe_secret_key: Secret = Field(description="Stripe's secret key (sk_...)")
+    stripe_webhook_secret: Secret = Field(description="the signing secret of Stripe's webhook endpoint (whsec_...)")
+    v0_api_key: Secret = Field(description="an API key of v0")
+
+
 class Settings(Section):
     """All settings of a stack. `name` is the stack's own name, everything else stands in its file."""
 
     name: StackName
     environment: Literal["dev", "staging", "production"] = Field(description="dev, staging or production")
     port: int | None = Field(
-        default=None, ge=1024, le=65533, description="the first of three loopback ports, from 1024 to 65533 (dev only)"
+        default=None, ge=1024, le=65532, description="the first of four loopback ports, from 1024 to 65532 (dev only)"
     )
     frontend_url: str = Field(pattern=r"^https?://[^/\s]+$", description="an origin such as https://nuggetwise.com")
     api: Api = Api()
@@ -111,6 +142,9 @@ class Settings(Section):
     backups: Backups
     sentryDsn: Secret | None = Field(default=None, description="Sentry's DSN, set with --secret")
     sentryTracesSampleRate: float = Field(default=1.0, ge=0, le=1, description="a number from 0 to 1")
+    plans: Plans = Plans()
+    keys: Keys | None = None
+    """Without them a dev stack runs fakes of Stripe and v0."""
     aws: Aws | None = None
 
     @model_validator(mode="after")
@@ -135,6 +169,8 @@ class Settings(Section):
             problems.append(f"aws: is missing; {self.environment} needs aws.region and aws.copy_region")
         if not dev and self.api.hostname is None:
             problems.append(f"api.hostname: is missing; {self.environment} needs the API's public name")
+        if self.keys and self.plans.pro.stripePrice is None:
+            problems.append("plans.pro.stripePrice: is missing; with keys of Stripe it must be the price to sell")
         if self.aws and self.aws.region == self.aws.copy_region:
             problems.append("aws.copy_region: is the same as aws.region; a copy must survive the loss of a region")
         if self.api.max_replicas is not None and self.api.max_replicas < self.api.replicas:
@@ -191,7 +227,16 @@ def parse(stack: str, config: Mapping[str, Any]) -> Settings:
 
 def load() -> Settings:
     """Settings of the stack that this program runs for."""
-    return parse(pulumi.get_stack(), {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()})
+    stack, keys = pulumi.get_stack(), f"{PROJECT}:keys"
+    config = {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}
+    # Each language host tells in one of these ways which keys are secret.
+    known_secret = runtime_config.is_config_secret(keys) or keys in runtime_config.get_config_secret_keys_env()
+    if keys in config and not known_secret:
+        raise SettingsError(
+            f"Pulumi.{stack}.yaml: {keys}: stands there in clear; remove it, replace the keys at Stripe and v0, and "
+            f"use `pulumi config set --secret --path '{keys}.v0_api_key'` and the like"
+        )
+    return parse(stack, config)
 
 
 def _decoded(value: Any) -> Any:
@@ -216,7 +261,8 @@ def _explained(file: str, error: dict[str, Any]) -> list[str]:
         near = difflib.get_close_matches(path[-1], known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known))}"
         return [f"{key}: unknown setting; {hint}"]
-    return [f"{key}: {json.dumps(error['input'], default=str)} is not right; it must be {_described(path)}"]
+    shown = "what stands there" if path[0] == "keys" else json.dumps(error["input"], default=str)
+    return [f"{key}: {shown} is not right; it must be {_described(path)}"]
 
 
 def _section(path: list[str]) -> type[BaseModel]:

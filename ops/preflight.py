@@ -46,7 +46,7 @@ def check_disk(client: docker.DockerClient) -> None:
 
 
 def check_ports(client: docker.DockerClient, settings: Settings) -> None:
-    """Raises OperatorError when one of the stack's three loopback ports is taken by anything but the stack itself."""
+    """Raises OperatorError when one of the stack's four loopback ports is taken by anything but the stack itself."""
     assert settings.port is not None  # what the settings promise for dev
     stack, first = settings.name, settings.port
     ours: set[int] = set()
@@ -57,11 +57,11 @@ def check_ports(client: docker.DockerClient, settings: Settings) -> None:
                 ours.add(port)
             else:
                 others[port] = f"container {container.name}"
-    for port in range(first, first + 3):
+    for port in range(first, first + 4):
         if port not in ours and _taken(port):
             holder = others.get(port, "another program")
             raise OperatorError(
-                f"Pulumi.{stack}.yaml: nuggetwise:port {first} needs the ports {first} to {first + 2}, but {port} is "
+                f"Pulumi.{stack}.yaml: nuggetwise:port {first} needs the ports {first} to {first + 3}, but {port} is "
                 f"in use by {holder}. End that, or choose another nuggetwise:port. Nothing was changed."
             )
 

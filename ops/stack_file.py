@@ -40,15 +40,21 @@ def read(stack: str, port: int | None) -> settings.Settings:
 
 
 def create(new: settings.Settings) -> None:
-    """Writes the file of a stack that has none: dev's, with the port of its own."""
+    """Writes the file of a stack that has none: dev's, with the port of its own, and without dev's keys.
+
+    Those are encrypted by dev's salt, so that another stack could not read them.
+    """
     file = path_of(new.name)
     if file.exists():
         return
-    lines = [
-        f"  nuggetwise:port: {new.port}" if line.strip().startswith("nuggetwise:port:") else line
-        for line in path_of("dev").read_text().splitlines()
-        if not line.startswith(("encryptionsalt:", "#"))
-    ]
+    lines: list[str] = []
+    inside_keys = False
+    for line in path_of("dev").read_text().splitlines():
+        if line.startswith("  nuggetwise:"):
+            inside_keys = line.strip() == f"{settings.PROJECT}:keys:"
+        if inside_keys or line.startswith(("encryptionsalt:", "#")):
+            continue
+        lines.append(f"  nuggetwise:port: {new.port}" if line.strip().startswith("nuggetwise:port:") else line)
     file.write_text("\n".join(["# A dev stack beside dev, copied from Pulumi.dev.yaml.", *lines, ""]))
 
 

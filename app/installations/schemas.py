@@ -1,56 +1,20 @@
 """An installation, and what its owner may send."""
 
-import json
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, with_config
+from pydantic import BaseModel, ConfigDict, Field, with_config
 from typing_extensions import TypedDict  # pydantic cannot read typing's before Python 3.12
 
-from app.text import NO_NUL, Storable, storable
+from app.json_objects import JsonObject
+from app.text import Storable
 
-_MAX_DEPTH: Final = 32
 _MAX_ERROR_MESSAGE: Final = 10_000
 
 _EXAMPLE: Final = {"mcpServers": {"nuggetwise": {"command": "npx", "args": ["-y", "nuggetwise-mcp"]}}}
 
 Status = Literal["pending", "installing", "active", "failed"]
-
-
-def _storable_object(value: dict[str, Any]) -> dict[str, Any]:
-    if _too_deep(value, _MAX_DEPTH):
-        raise ValueError(f"must not be nested deeper than {_MAX_DEPTH} levels")
-    try:
-        text = json.dumps(value, allow_nan=False, ensure_ascii=False)
-    except ValueError:
-        raise ValueError("must not contain NaN or infinite numbers") from None
-    # json.dumps writes a NUL as an escape.
-    storable(text.replace("\\\\", "").replace("\\u0000", "\0"))
-    return value
-
-
-def _too_deep(value: object, levels: int) -> bool:
-    if isinstance(value, dict):
-        return levels == 0 or any(_too_deep(item, levels - 1) for item in value.values())
-    if isinstance(value, list):
-        return levels == 0 or any(_too_deep(item, levels - 1) for item in value)
-    return False
-
-
-JsonObject = Annotated[
-    dict[str, Any],
-    AfterValidator(_storable_object),
-    WithJsonSchema(
-        {
-            "type": "object",
-            "description": f"Any JSON object without NUL characters, at most {_MAX_DEPTH} levels deep.",
-            "propertyNames": {"pattern": NO_NUL},
-            "additionalProperties": {"$ref": "#/components/schemas/JsonValue"},
-            "examples": [_EXAMPLE],
-        }
-    ),
-]
 
 
 class Installation(BaseModel):
@@ -76,7 +40,7 @@ class NewInstallation(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    mcp_config: JsonObject
+    mcp_config: JsonObject = Field(examples=[_EXAMPLE])
 
 
 @with_config(

@@ -26,5 +26,5 @@ async def change(here: Here, caller: Caller, changes: UserChanges) -> User:
 
 @router.delete("/me", status_code=204, response_class=Response, responses=documented(401, 503))
 async def remove(here: Here, caller: Caller) -> None:
-    """Removes the caller and all that is theirs."""
+    """Ends the caller's subscription at once, then removes them and all that is theirs; neither without the other."""
     await service.remove(here, caller)

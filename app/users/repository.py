@@ -47,6 +47,9 @@ async def update(connection: Connection, user_id: UUID, columns: Mapping[str, st
         return await cursor.fetchone()
 
 
-async def delete(connection: Connection, user_id: UUID) -> None:
-    """Removes the user and all that is theirs."""
-    await connection.execute("DELETE FROM public.users WHERE id = %s", (user_id,))
+async def delete(connection: Connection, user_id: UUID, customer_id: str | None) -> bool:
+    """Removes the user and all that is theirs; False when they are gone, or another customer of Stripe's by now."""
+    cursor = await connection.execute(
+        "DELETE FROM public.users WHERE id = %s AND stripe_customer_id IS NOT DISTINCT FROM %s", (user_id, customer_id)
+    )
+    return cursor.rowcount == 1

@@ -1,11 +1,16 @@
 """Reading, changing and removing the caller's own account."""
 
-from app.problems import Conflict, Unauthorized
+from typing import Final
+
+from app.problems import Conflict, Unauthorized, Unavailable
 from app.resources import Resources
+from app.subscriptions import service as subscriptions
 from app.tokens import Principal
 from app.users import repository
 from app.users.repository import EmailTaken
 from app.users.schemas import User, UserChanges
+
+_ATTEMPTS: Final = 3  # one more for each checkout that begins while the customer before it is being deleted
 
 
 async def current(here: Resources, caller: Principal) -> User:
@@ -38,9 +43,16 @@ async def change(here: Resources, caller: Principal, changes: UserChanges) -> Us
 
 
 async def remove(here: Resources, caller: Principal) -> None:
-    """Removes the caller and all that is theirs; their tokens speak for nobody then."""
-    async with here.database.as_user(caller) as connection:
-        await repository.delete(connection, caller.user_id)
+    """Removes the caller and all that is theirs, after what they pay for was ended; their tokens speak for nobody then.
+
+    Raises Unavailable, with nothing removed, when Stripe could not be told.
+    """
+    for _ in range(_ATTEMPTS):
+        customer_id = await subscriptions.end(here, caller)
+        async with here.database.as_user(caller) as connection:
+            if await repository.delete(connection, caller.user_id, customer_id):
+                return
+    raise Unavailable("A checkout began meanwhile.")
 
 
 def _still_there(user: User | None) -> User:

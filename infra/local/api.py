@@ -1,6 +1,7 @@
 """The API's replicas."""
 
 import base64
+from collections.abc import Mapping
 
 import pulumi
 import pulumi_docker as docker
@@ -18,7 +19,10 @@ TRUSTED_PROXIES = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
 
 
 class Api(pulumi.ComponentResource):
-    """Equal replicas that share a network alias. A changed one is created and healthy before the old one stops."""
+    """Equal replicas that share a network alias. A changed one is created and healthy before the old one stops.
+
+    `services` are the variables by which it finds Stripe and v0.
+    """
 
     def __init__(
         self,
@@ -27,6 +31,7 @@ class Api(pulumi.ComponentResource):
         image: docker.RemoteImage,
         database: Database,
         cache: Cache,
+        services: Mapping[str, pulumi.Input[str]],
         network: docker.Network,
         opts: pulumi.ResourceOptions,
     ) -> None:
@@ -42,7 +47,10 @@ class Api(pulumi.ComponentResource):
             "JWT_SECRET": GeneratedSecret(f"{name}-jwt-secret", child).value,
             "PORT": "3000",
             "REDIS_URL": cache.url,
+            "QUOTA_FREE": str(settings.plans.free.monthlyGenerations),
+            "QUOTA_PRO": str(settings.plans.pro.monthlyGenerations),
             "TRUSTED_PROXIES": TRUSTED_PROXIES,
+            **services,
         }
         if settings.sentryDsn:
             environment["SENTRY_DSN"] = pulumi.Output.secret(settings.sentryDsn.get_secret_value())

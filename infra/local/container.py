@@ -14,7 +14,7 @@ from infra.local import SCRATCH
 class Probe:
     """A health check, asked every `interval` seconds.
 
-    Docker runs the first one after `interval`, and an update waits for it; each one starts a process, which at nine
+    Docker runs the first one after `interval`, and an update waits for it; each one starts a process, which at ten
     containers and 2 s is half a core. So what others wait for is asked often, the rest rarely.
     """
 

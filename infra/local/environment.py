@@ -1,5 +1,7 @@
 """The dev environment, composed."""
 
+from collections.abc import Mapping
+
 import pulumi
 
 from infra import outputs, release
@@ -7,10 +9,11 @@ from infra.local import image, migration, network
 from infra.local.api import Api
 from infra.local.cache import Cache
 from infra.local.database import Database
+from infra.local.fakes import Fakes
 from infra.local.load_balancer import LoadBalancer
 from infra.local.metrics import Metrics
 from infra.local.object_store import ObjectStore
-from infra.settings import Settings
+from infra.settings import Keys, Settings
 
 
 def deploy(settings: Settings) -> None:
@@ -19,7 +22,7 @@ def deploy(settings: Settings) -> None:
     top = pulumi.ResourceOptions()
     net = network.create(settings.name, top)
     nginx = image.build("nginx", top)
-    api_image = image.build("api", top)
+    api_image = image.build("api", top, also_named=[release.api_base_name()])
 
     database = Database("database", settings, net, top)
     cache = Cache("cache", settings, net, top)
@@ -37,8 +40,16 @@ def deploy(settings: Settings) -> None:
         },
         pulumi.ResourceOptions(depends_on=[database]),
     )
+    services = _services(settings) if settings.keys else Fakes("fakes", settings, api_image, net, top).services
     api = Api(
-        "api", settings, api_image, database, cache, net, pulumi.ResourceOptions(depends_on=[step, database, cache])
+        "api",
+        settings,
+        api_image,
+        database,
+        cache,
+        services,
+        net,
+        pulumi.ResourceOptions(depends_on=[step, database, cache]),
     )
     balancer = LoadBalancer(
         "load-balancer", settings, settings.port, nginx, net, pulumi.ResourceOptions(depends_on=[api])
@@ -62,3 +73,14 @@ def deploy(settings: Settings) -> None:
         object_store_ca=store.authority,
         metrics_url=metrics.url,
     )
+
+
+def _services(settings: Settings) -> Mapping[str, pulumi.Input[str]]:
+    """The variables of the API for the real services."""
+    keys, price = settings.keys, settings.plans.pro.stripePrice
+    assert keys is not None
+    assert price is not None  # what the settings promise where there are keys
+    return {
+        **{name.upper(): pulumi.Output.secret(getattr(keys, name).get_secret_value()) for name in Keys.model_fields},
+        "STRIPE_PRICE_PRO": price,
+    }

@@ -6,6 +6,9 @@ import pulumi_docker as docker
 from infra.local import container
 from infra.settings import Settings
 
+# For the other containers of the stack.
+INSIDE = "http://load-balancer:8080"
+
 
 class LoadBalancer(pulumi.ComponentResource):
     """Publishes the API on a loopback port and finds its replicas by DNS (images/nginx/load-balancer.conf)."""
@@ -33,6 +36,7 @@ class LoadBalancer(pulumi.ComponentResource):
                     ["curl", "-fsS", "-o", "/dev/null", "http://127.0.0.1:8080/load-balancer/health"], interval=3
                 ),
                 memory=128,
+                aliases=["load-balancer"],
                 ports={8080: port},
                 grace=30,
             ),

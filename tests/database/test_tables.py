@@ -78,6 +78,7 @@ def test_indexes_are_those_of_the_design_and_all_valid(owner: Connection) -> Non
         ("usage", "(created_at)"),
         ("usage", "(user_id, feature, created_at) INCLUDE (usage_count)"),
         ("subscriptions", "(user_id)"),
+        ("generation_reservations", "(user_id)"),
         ("revoked_tokens", "(expires_at)"),
     }
     assert owner.execute("SELECT count(*) FROM pg_index WHERE NOT indisvalid").fetchone() == (0,)

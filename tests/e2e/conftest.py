@@ -122,11 +122,11 @@ class Stack:
 
 
 def free_port() -> int:
-    """The first of three free loopback ports."""
+    """The first of four free loopback ports."""
     for _ in range(100):
         first = 20000 + secrets.randbelow(20000)
         taken = False
-        for port in range(first, first + 3):
+        for port in range(first, first + 4):
             with socket.socket() as probe:
                 taken = taken or probe.connect_ex(("127.0.0.1", port)) == 0
         if not taken:
@@ -168,6 +168,24 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Generator[Stack]:
 def client(stack: Stack) -> Generator[httpx.Client]:
     with httpx.Client(base_url=stack.url, timeout=30) as client:
         yield client
+
+
+@pytest.fixture
+def v0(stack: Stack) -> Generator[httpx.Client]:
+    """The fake of v0; told to be good again in the end."""
+    with httpx.Client(base_url=f"http://127.0.0.1:{stack.port + 3}/v0", timeout=30) as fake:
+        assert fake.post("/_control", json={}).headers["x-fake"] == "true"
+        yield fake
+        fake.post("/_control", json={})
+
+
+@pytest.fixture
+def stripe(stack: Stack) -> Generator[httpx.Client]:
+    """The fake of Stripe; told to be good again in the end."""
+    with httpx.Client(base_url=f"http://127.0.0.1:{stack.port + 3}/stripe", timeout=30) as fake:
+        assert fake.post("/_control", json={}).headers["x-fake"] == "true"
+        yield fake
+        fake.post("/_control", json={})
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ def test_health_says_that_database_and_redis_are_healthy(client: httpx.Client) -
     assert {name: service["status"] for name, service in body["services"].items()} == {
         "database": "healthy",
         "redis": "healthy",
-        "stripe": "not_configured",
-        "v0": "not_configured",
+        "stripe": "healthy",
+        "v0": "healthy",
     }
 
 
@@ -79,6 +79,13 @@ ROUTES: list[tuple[str, str, dict[str, object] | None]] = [
     ("GET", "/api/users/me", None),
     ("PATCH", "/api/users/me", {"v0_api_key": "stolen"}),
     ("DELETE", "/api/users/me", None),
+    ("POST", "/api/components/generations", {"prompt": "A stolen component"}),
+    ("GET", "/api/usage", None),
+    ("POST", "/api/usage", {"feature": "stolen"}),
+    ("GET", "/api/analytics", None),
+    ("GET", "/api/subscriptions/current", None),
+    ("POST", "/api/subscriptions/checkout", {"plan": "pro"}),
+    ("POST", "/api/subscriptions/portal", None),
     ("GET", "/api/installations", None),
     ("POST", "/api/installations", {"mcp_config": {"evil": True}}),
     ("GET", "/api/installations/{id}", None),
@@ -94,7 +101,7 @@ def test_the_list_of_guarded_routes_is_whole(client: httpx.Client) -> None:
         (method.upper(), path)
         for path, operations in paths.items()
         for method in operations
-        if path not in open_to_all | {"/api/metrics"}
+        if path not in open_to_all | {"/api/metrics", "/api/webhooks/stripe"}
     }
     ours = {(method, path) for method, path, _ in ROUTES}
     assert {(method, path.replace("{installation_id}", "{id}")) for method, path in served} == ours

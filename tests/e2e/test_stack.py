@@ -56,7 +56,7 @@ def test_outputs_are_masked_unless_asked_for(stack: Stack) -> None:
 def test_status_shows_every_container_healthy(stack: Stack) -> None:
     done = stack.ops("status")
     assert done.code == 0, done.text
-    assert done.text.count("healthy") == 9
+    assert done.text.count("healthy") == 10
     assert done.text.count("\napi ") == 3
 
 
@@ -76,7 +76,7 @@ def test_no_secret_is_in_the_state_or_in_a_preview(stack: Stack) -> None:
 
 def test_containers_run_locked_down(stack: Stack) -> None:
     running = stack.engine.containers.list(filters={"label": f"{labels.STACK}={stack.name}"})
-    assert len(running) == 9
+    assert len(running) == 10
     for container in running:
         config, host = container.attrs["Config"], container.attrs["HostConfig"]
         assert config["User"] not in ("", "root", "0"), container.name

@@ -83,5 +83,5 @@ def resources() -> list[Recorded]:
 @pytest.fixture(scope="session")
 def containers(resources: list[Recorded]) -> list[Recorded]:
     found = [resource for resource in resources if resource.type == "docker:index/container:Container"]
-    assert len(found) == 9, [container.name for container in found]
+    assert len(found) == 10, [container.name for container in found]
     return found

@@ -1,8 +1,13 @@
 """What the dev stack declares."""
 
+import json
 import re
+from typing import Any
 
-from infra import release
+import pytest
+from pulumi.runtime import rpc
+
+from infra import release, settings
 
 from .conftest import Recorded, dev_settings, record
 
@@ -51,12 +56,12 @@ def test_variables_are_sorted_so_that_a_preview_shows_one_line_for_one_change(co
 
 def test_every_secret_is_generated_and_no_two_are_the_same(resources: list[Recorded]) -> None:
     generated = [r.name for r in resources if r.type.endswith(":GeneratedSecret")]
-    assert len(generated) == len(set(generated)) == 8
+    assert len(generated) == len(set(generated)) == 11
 
 
 def test_ports_follow_from_the_one_port_of_the_settings(containers: list[Recorded]) -> None:
     published = {port["external"] for c in containers for port in c.inputs.get("ports", [])}
-    assert published == {18080, 18081, 18082}
+    assert published == {18080, 18081, 18082, 18083}
 
 
 def test_images_carry_the_digest_of_their_sources(resources: list[Recorded]) -> None:
@@ -88,3 +93,53 @@ def test_the_migrations_step_runs_the_release_that_it_precedes(
     (step,) = [r for r in resources if r.type.endswith(":MigrationRun")]
     assert step.inputs["image"] == named(containers, "api")[0].inputs["image"]
     assert sorted(step.inputs["environment"]) == ["ADMIN_DATABASE_URL", "DATABASE_URL", "OWNER_DATABASE_URL"]
+
+
+def test_without_keys_the_api_asks_fakes_with_keys_made_for_this_stack(containers: list[Recorded]) -> None:
+    api, (fakes,) = variables(named(containers, "api")[0]), named(containers, "fakes")
+    assert (api["STRIPE_API_URL"], api["V0_API_URL"]) == ("http://fakes:8000/stripe", "http://fakes:8000/v0")
+    assert fakes.inputs["networksAdvanced"][0]["aliases"] == ["fakes"]
+    keys = {"STRIPE_SECRET_KEY": "sk_test_", "STRIPE_WEBHOOK_SECRET": "whsec_", "V0_API_KEY": "v1:"}
+    for name, beginning in keys.items():
+        assert api[name] == variables(fakes)[name]
+        assert api[name].startswith(beginning)
+    (balancer,) = named(containers, "load-balancer")
+    assert variables(fakes)["WEBHOOK_URL"] == "http://load-balancer:8080/api/webhooks/stripe"
+    assert balancer.inputs["networksAdvanced"][0]["aliases"] == ["load-balancer"]
+
+
+def test_with_keys_the_api_asks_the_real_services_and_there_are_no_fakes() -> None:
+    keys = {"stripe_secret_key": "sk_live_1", "stripe_webhook_secret": "whsec_1", "v0_api_key": "v1:1"}
+    plans = {"pro": {"monthlyGenerations": 500, "stripePrice": "price_1"}}
+    stack = record(dev_settings(keys=keys, plans=plans))
+    running = [r for r in stack if r.type.endswith(":Container")]
+    assert named(running, "fakes") == []
+    sealed: dict[str, Any] = named(running, "api")[0].inputs["envs"]
+    assert sealed[rpc._special_sig_key] == rpc._special_secret_sig, "what holds a secret is one"  # pyright: ignore[reportPrivateUsage]
+    api = dict(entry.split("=", 1) for entry in sealed["value"])
+    assert {name.lower(): api[name] for name in ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "V0_API_KEY")} == keys
+    assert api["STRIPE_PRICE_PRO"] == "price_1"
+    assert not {"STRIPE_API_URL", "V0_API_URL"} & api.keys()
+
+
+def test_the_fakes_stay_when_only_the_apis_code_changes(resources: list[Recorded]) -> None:
+    images = {r.name: r.inputs for r in resources if r.type.endswith(":RemoteImage")}
+    base = release.api_base_name()
+    assert images["api-image"]["build"]["tags"] == [base]
+    assert images["fakes-image"]["build"]["buildArgs"] == {"API_IMAGE": base}
+    assert not {"app", "migrations"} & {*release.API_PACKAGES, *release.IMAGE_SOURCES["fakes"]}
+
+
+def test_quotas_reach_the_api() -> None:
+    plans = {"free": {"monthlyGenerations": 3}, "pro": {"monthlyGenerations": 7}}
+    stack = record(dev_settings(plans=plans))
+    api = variables(named([r for r in stack if r.type.endswith(":Container")], "api")[0])
+    assert (api["QUOTA_FREE"], api["QUOTA_PRO"]) == ("3", "7")
+
+
+def test_keys_in_clear_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings.pulumi, "get_stack", lambda: "dev")
+    monkeypatch.setenv("PULUMI_CONFIG", json.dumps({"nuggetwise:keys": '{"v0_api_key": "v1:2"}'}))
+    with pytest.raises(settings.SettingsError, match="nuggetwise:keys: stands there in clear") as caught:
+        settings.load()
+    assert "v1:2" not in str(caught.value)

@@ -6,7 +6,7 @@ from infra import labels, release
 
 from .conftest import NAME, Recorded
 
-EVERY = pytest.mark.parametrize("index", range(9))
+EVERY = pytest.mark.parametrize("index", range(10))
 
 
 @EVERY

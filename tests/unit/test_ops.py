@@ -86,6 +86,19 @@ def test_a_stack_without_settings_needs_a_port() -> None:
     assert not stack_file.path_of("nobody").exists()
 
 
+def test_a_new_stacks_file_is_devs_without_its_secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    dev = tmp_path / "Pulumi.dev.yaml"
+    keys = "  nuggetwise:keys:\n    v0_api_key:\n      secure: v1:x\n"
+    dev.write_text((stack_file.ROOT / dev.name).read_text() + keys + "  nuggetwise:zzz: 1\nencryptionsalt: v1:y\n")
+    monkeypatch.setattr(stack_file, "ROOT", tmp_path)
+    stack_file.create(cast("Any", SimpleNamespace(name="alice", port=8090)))
+    text = (tmp_path / "Pulumi.alice.yaml").read_text()
+    assert "secure" not in text
+    assert "encryptionsalt" not in text
+    assert "nuggetwise:port: 8090\n" in text
+    assert text.endswith("  nuggetwise:zzz: 1\n")
+
+
 def test_a_port_that_contradicts_the_settings_is_refused() -> None:
     with pytest.raises(OperatorError, match="but PORT=9999 was asked for"):
         stack_file.read("dev", 9999)

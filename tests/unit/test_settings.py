@@ -56,7 +56,7 @@ def test_an_unknown_key_inside_a_block_is_named_with_what_the_block_knows() -> N
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"port": "eighty"}, 'nuggetwise:port: "eighty" is not right; it must be the first of three loopback ports'),
+        ({"port": "eighty"}, 'nuggetwise:port: "eighty" is not right; it must be the first of four loopback ports'),
         ({"port": "80"}, 'nuggetwise:port: "80" is not right'),
         ({"api": '{"replicas": 0}'}, "nuggetwise:api.replicas: 0 is not right; it must be a whole number from 1 to 12"),
         ({"api": "{broken"}, "nuggetwise:api: "),
@@ -98,3 +98,23 @@ def test_a_dev_database_in_the_cloud_is_refused() -> None:
 
 def test_a_stack_name_that_docker_would_refuse_is_refused_first() -> None:
     assert error_of(stack="Up Per").startswith("stack name 'Up Per': ")
+
+
+def test_keys_of_stripe_need_a_price_to_sell() -> None:
+    keys = {name: {"secure": "v1:x"} for name in ("stripe_secret_key", "stripe_webhook_secret", "v0_api_key")}
+    assert "nuggetwise:plans.pro.stripePrice: is missing" in error_of(keys=keys)
+    plans = {"pro": {"monthlyGenerations": 500, "stripePrice": "prod_1"}}
+    assert "must be the id of a price at Stripe" in error_of(plans=plans)
+
+
+def test_keys_are_read_encrypted_too_and_never_shown() -> None:
+    keys = {name: {"secure": f"v1:{name}"} for name in ("stripe_secret_key", "stripe_webhook_secret", "v0_api_key")}
+    plans = {"pro": {"monthlyGenerations": 500, "stripePrice": "price_1,price_0"}}
+    parsed = settings.parse("dev", {**DEV, "nuggetwise:keys": keys, "nuggetwise:plans": plans})
+    assert parsed.keys
+    assert parsed.keys.v0_api_key.get_secret_value() == "v1:v0_api_key"
+    assert "v1:v0" not in repr(parsed)
+    message = error_of(keys='{"v0_api_key": ["v1:hunter2"], "stripe_secret_key": "sk_1"}')
+    assert "nuggetwise:keys.v0_api_key: what stands there is not right; it must be an API key of v0" in message
+    assert "nuggetwise:keys.stripe_webhook_secret: is missing" in message
+    assert "hunter2" not in message

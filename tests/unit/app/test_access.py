@@ -23,6 +23,7 @@ PUBLIC = {
     ("GET", "/api/health/live"),
     ("GET", "/api/health/ready"),
     ("GET", "/api/metrics"),
+    ("POST", "/api/webhooks/stripe"),
 }
 
 

@@ -97,6 +97,10 @@ def test_a_database_without_a_password_is_refused_outside_dev(make_settings: Cal
 
 
 def test_dev_accepts_what_production_refuses(make_settings: Callable[..., Settings]):
+    assert make_settings(V0_API_URL="http://fakes:8000/v0/").v0_api_url == "http://fakes:8000/v0"
+    assert make_settings(**GOOD).v0_api_url == "https://api.v0.dev"
+    assert make_settings(STRIPE_API_URL="http://fakes:8000/stripe/").stripe_api_url == "http://fakes:8000/stripe"
+    assert make_settings(**GOOD).stripe_api_url == "https://api.stripe.com"
     make_settings(DATABASE_URL="postgresql://postgres:postgres@db/nuggetwise", V0_API_KEY="changeme")
 
 
@@ -113,6 +117,11 @@ def test_dev_accepts_what_production_refuses(make_settings: Callable[..., Settin
         ("TRUSTED_PROXIES", "10.0.0.1/8", "host bits"),
         ("PORT", "http", "integer"),
         ("FRONTEND_URL", "frontend.test", "origin"),
+        ("V0_API_URL", "fakes:8000", "https://api.v0.dev"),
+        ("V0_API_URL", "http://fakes:8000/v0", "takes no other"),
+        ("STRIPE_API_URL", "http://fakes:8000/stripe", "takes no other"),
+        ("STRIPE_API_URL", "fakes:8000", "https://api.stripe.com"),
+        ("QUOTA_FREE", "-1", "greater than or equal to 0"),
         ("ENVIRONMENT", "prod", "'production'"),
         ("DATABASE_POOL_SIZE", "0", "greater than or equal to 1"),
     ],

@@ -37,7 +37,7 @@ def test_concurrent_indexes_are_built_outside_transactions() -> None:
 
 def test_every_definer_function_has_a_fixed_search_path_and_is_taken_from_the_public() -> None:
     functions = [part for part in EVERYTHING.split("CREATE FUNCTION ")[1:] if "SECURITY DEFINER" in part]
-    assert len(functions) == 6
+    assert len(functions) == 8
     for function in functions:
         name = function.partition("(")[0]
         assert "SET search_path = pg_catalog, pg_temp" in function

@@ -1,0 +1,19 @@
+"""Sums of usage."""
+
+from datetime import date
+
+from pydantic import BaseModel
+
+
+class Count(BaseModel):
+    """How often the caller used a feature on a day (UTC)."""
+
+    day: date
+    feature: str
+    usage_count: int
+
+
+class Analytics(BaseModel):
+    """The caller's usage of the last 30 days, today included: newest day first, then by feature."""
+
+    items: list[Count]

@@ -1,0 +1,1 @@
+"""UI components, generated through the v0 API and counted against the plan's quota."""
