@@ -42,6 +42,7 @@ _TEXT: Final = {"type": "string", "pattern": NO_NUL}
 _AGAIN: Final = {"$ref": "#/components/schemas/JsonValue"}
 _JSON_VALUE: Final[dict[str, Any]] = {
     "description": "Any JSON value without NUL characters.",
+    "examples": [["text", 1, True, None]],
     "anyOf": [
         {"type": ["boolean", "number", "null"]},
         _TEXT,

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match, Route
@@ -20,6 +20,7 @@ logger = logging.getLogger("app.problems")
 
 MEDIA_TYPE: Final = "application/problem+json"
 
+_REQUEST_ID: Final = "6f1e0c5a9d3b4e7f8a2c1d0b9e8f7a6b"
 _HEADER_OF: Final = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
 
 _MAX_FIELD_ERRORS = 20
@@ -29,19 +30,19 @@ _MAX_FIELD_NAME = 100
 class FieldError(BaseModel):
     """What is wrong with one part of a request; never its value, which may be a password."""
 
-    location: str
-    field: str
-    message: str
+    location: str = Field(examples=["body"])
+    field: str = Field(examples=["password"])
+    message: str = Field(examples=["String should have at least 12 characters"])
 
 
 class ProblemDocument(BaseModel):
     """The body of every error."""
 
-    type: str
-    title: str
-    status: int
-    detail: str | None = None
-    request_id: str | None = None
+    type: str = Field(examples=["about:blank"])
+    title: str = Field(examples=["Unprocessable Content"])
+    status: int = Field(examples=[422])
+    detail: str | None = Field(None, examples=["The request is not valid."])
+    request_id: str | None = Field(None, examples=[_REQUEST_ID])
     errors: list[FieldError] | None = None
 
 
@@ -153,7 +154,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
                         "type": "about:blank",
                         "title": HTTPStatus(status).phrase,
                         "status": status,
-                        "request_id": "6f1e0c5a9d3b4e7f8a2c1d0b9e8f7a6b",
+                        "request_id": _REQUEST_ID,
                     },
                 }
             },

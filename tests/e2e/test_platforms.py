@@ -64,7 +64,7 @@ class Platform:
             release.image_name(image, self.stack.project),
             detach=True,
             labels=self.stack.labels("platform"),
-            network=self.network.id,
+            network=str(self.network.name),
             networking_config={str(self.network.name): self.stack.engine.api.create_endpoint_config(aliases=[name])},
             **options,
         )
