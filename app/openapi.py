@@ -8,7 +8,8 @@ from fastapi.openapi.utils import get_openapi
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from app.problems import ProblemDocument
+from app.problems import ProblemDocument, documented
+from app.rate_limit import HEADERS, Policies
 
 DOCS_PATH: Final = "/api/docs"
 OPENAPI_PATH: Final = "/api/openapi.json"
@@ -45,5 +46,16 @@ def _document(app: FastAPI) -> dict[str, Any]:
         problem = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(problem.pop("$defs", {}))
         schemas["ProblemDocument"] = problem
+        _tell_of_limits(document)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _tell_of_limits(document: dict[str, Any]) -> None:
+    """Adds 429 to every operation that is limited: it comes from the gate, not from the routes."""
+    policies = Policies(api=1, auth=1)
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if policies.of(method.upper(), path).limits:
+                answer = operation["responses"].setdefault("429", documented(429)[429])
+                answer["headers"] = {**answer.get("headers", {}), **HEADERS}

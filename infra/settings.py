@@ -65,6 +65,13 @@ class Cache(Section):
     )
 
 
+class RateLimits(Section):
+    """How many requests one client address may send in 15 minutes."""
+
+    api: int = Field(default=100, ge=1, description="requests per address and 15 minutes on /api/, at least 1")
+    auth: int = Field(default=5, ge=1, description="requests per address and 15 minutes on /api/auth/, at least 1")
+
+
 class Backups(Section):
     """Where backups are kept."""
 
@@ -92,6 +99,7 @@ class Settings(Section):
     database: Database
     cache: Cache
     backups: Backups
+    rateLimits: RateLimits = RateLimits()
     aws: Aws | None = None
 
     @model_validator(mode="after")

@@ -41,6 +41,8 @@ class Api(pulumi.ComponentResource):
             "FRONTEND_URL": settings.frontend_url,
             "JWT_SECRET": GeneratedSecret(f"{name}-jwt-secret", child).value,
             "PORT": "3000",
+            "RATE_LIMIT_API": str(settings.rateLimits.api),
+            "RATE_LIMIT_AUTH": str(settings.rateLimits.auth),
             "REDIS_URL": cache.url,
             "TRUSTED_PROXIES": TRUSTED_PROXIES,
         }
