@@ -1,8 +1,9 @@
 """Redis (Valkey): answers fast or not at all; nothing lives there alone."""
 
+import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -14,7 +15,8 @@ logger = logging.getLogger("app.cache")
 
 _TIMEOUT: Final = 0.5  # seconds, to connect and to answer: in one network it is less than 1 ms
 _CONNECTIONS: Final = 20
-_LEAVE_ALONE: Final = 1.0  # seconds without asking after a failure, else a dead cache would slow every request
+_ASK_AGAIN: Final = 1.0  # seconds from a failure to the next try; until one succeeds, requests do without
+_FAILURES: Final = (RedisError, OSError, TimeoutError)
 
 # A counter never stays without an end, whatever else touched it; the clock is the server's.
 _CHECK_AND_COUNT: Final = """
@@ -52,7 +54,7 @@ class Cache:
         )
         self._redis = Redis.from_pool(pool)
         self._check_and_count = self._redis.register_script(_CHECK_AND_COUNT)
-        self._left_alone_until = 0.0
+        self._return: asyncio.Task[None] | None = None
 
     async def ping(self) -> None:
         """Asks whether the cache is there, even just after a failure.
@@ -66,7 +68,7 @@ class Cache:
 
         Raises CacheUnavailable.
         """
-        self._refuse_while_left_alone()
+        self._refuse_while_away()
         value: bytes | None = await self._ask(self._redis.execute_command("GET", key))
         return value
 
@@ -75,7 +77,7 @@ class Cache:
 
         Raises CacheUnavailable.
         """
-        self._refuse_while_left_alone()
+        self._refuse_while_away()
         await self._ask(self._redis.execute_command("SET", key, value, "EX", seconds))
 
     async def check_and_count(
@@ -85,29 +87,38 @@ class Cache:
 
         A counter ends `seconds` after its first count. All in one round trip. Raises CacheUnavailable.
         """
-        self._refuse_while_left_alone()
+        self._refuse_while_away()
         found, *numbers = await self._ask(self._check_and_count([key, *counters], [seconds * 1000]))
         return bool(found), list(zip(numbers[::2], numbers[1::2], strict=True))
 
     async def close(self) -> None:
         """Closes every connection."""
+        if self._return:
+            self._return.cancel()
         await self._redis.aclose()
 
-    def _refuse_while_left_alone(self) -> None:
-        if not self._left_alone_until:
-            return
-        now = time.monotonic()
-        if now < self._left_alone_until:
-            raise CacheUnavailable("failed less than a second ago")
-        # Whoever comes first tries again; nobody else waits for what may hang.
-        self._left_alone_until = now + _LEAVE_ALONE
+    @property
+    def _away(self) -> bool:
+        """From a failure until it answers again."""
+        return self._return is not None and not self._return.done()
+
+    def _refuse_while_away(self) -> None:
+        if self._away:
+            raise CacheUnavailable("failed, and is not back yet")
 
     async def _ask(self, answer: Awaitable[Any]) -> Any:
         try:
-            given = await answer
-        except (RedisError, OSError, TimeoutError) as error:
-            self._left_alone_until = time.monotonic() + _LEAVE_ALONE
+            return await answer
+        except _FAILURES as error:
+            if not self._away:
+                self._return = asyncio.create_task(self._wait_for_return())
             logger.warning("cache unavailable", extra={"error": f"{type(error).__name__}: {error}"})
             raise CacheUnavailable(type(error).__name__) from error
-        self._left_alone_until = 0.0
-        return given
+
+    async def _wait_for_return(self) -> None:
+        """Asks in the background, so that no request waits for a cache that hangs."""
+        while True:
+            await asyncio.sleep(_ASK_AGAIN)
+            with suppress(*_FAILURES):
+                await self._redis.execute_command("PING")
+                return

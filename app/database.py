@@ -84,7 +84,7 @@ class Database:
     async def connection(self, budget: float = _BUDGET) -> AsyncGenerator[Connection]:
         """A connection in autocommit, for at most `budget` seconds, of which some are for waiting in the queue.
 
-        The server knows of no such limit here: for what could take long there are `as_user` and `as_nobody`.
+        The server itself is told of no limit here: for what could take long there are `as_user` and `as_nobody`.
         Raises Unavailable: no connection in time, none possible, or lost on the way.
         """
         deadline = time.monotonic() + budget

@@ -10,6 +10,7 @@ import jwt
 import pytest
 from fastapi import FastAPI
 
+from app import cache as cache_module
 from app import rate_limit
 from app.cache import Cache, CacheUnavailable
 from app.main import create_app
@@ -236,28 +237,35 @@ async def test_without_the_cache_a_replica_counts_by_itself(proxied: httpx.Async
     assert (await proxied.get("/api/nothing", headers=for_("2001:db8:0:1::1"))).status_code == 404
 
 
-async def test_of_all_who_wait_for_a_cache_that_hangs_one_waits(monkeypatch: pytest.MonkeyPatch):
-    hung = asyncio.Event()
+async def test_after_a_failure_no_request_waits_for_the_cache_until_it_is_back(monkeypatch: pytest.MonkeyPatch):
+    up = False
     asked = 0
 
-    async def hang(*_: object) -> None:
+    async def script(*_: object) -> list[int]:
         nonlocal asked
         asked += 1
-        await hung.wait()
-        raise TimeoutError
+        if not up:
+            raise TimeoutError
+        return [0, 1, 1000]
 
+    async def ping(_command: str) -> bytes:
+        if not up:
+            raise TimeoutError
+        return b"PONG"
+
+    monkeypatch.setattr(cache_module, "_ASK_AGAIN", 0.01)
     cache = Cache("redis://127.0.0.1:1")
-    monkeypatch.setattr(cache, "_check_and_count", hang)
-    cache._left_alone_until = time.monotonic() - 1  # pyright: ignore[reportPrivateUsage]
-    first = asyncio.create_task(cache.check_and_count("k", ["a"], seconds=1))
-    await asyncio.sleep(0)
+    monkeypatch.setattr(cache, "_check_and_count", script)
+    monkeypatch.setattr(cache._redis, "execute_command", ping)  # pyright: ignore[reportPrivateUsage]
     for _ in range(10):
         with pytest.raises(CacheUnavailable):
             await cache.check_and_count("k", ["a"], seconds=1)
-    hung.set()
-    with pytest.raises(CacheUnavailable):
-        await first
+    await asyncio.sleep(0.05)
     assert asked == 1
+    up = True
+    await asyncio.sleep(0.05)
+    assert await cache.check_and_count("k", ["a"], seconds=1) == (False, [(1, 1000)])
+    await cache.close()
 
 
 async def test_every_limited_route_says_that_it_may_answer_429(limited: FastAPI, proxied: httpx.AsyncClient):
