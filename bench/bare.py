@@ -76,8 +76,8 @@ if __name__ == "__main__":
         bare,
         host="0.0.0.0",  # noqa: S104
         port=int(os.environ["PORT"]),
-        loop=os.environ.get("BENCH_LOOP", "uvloop"),
-        http=os.environ.get("BENCH_HTTP", "httptools"),  # pyright: ignore[reportArgumentType]
+        loop="uvloop",
+        http="httptools",
         ws="none",
         log_config=None,
         access_log=False,
