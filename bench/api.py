@@ -14,6 +14,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ SECONDS: Final = 5  # of load, a round
 CONNECTIONS: Final = 16
 INSTALLATIONS: Final = 5  # the caller's
 USAGE_ROWS: Final = 100_000
+CROWD: Final = 128  # requests
 _UNITS: Final = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
 
@@ -162,6 +164,23 @@ def register(url: str) -> tuple[str, str]:
     return session["access_token"], session["user"]["id"]
 
 
+def crowd(url: str, token: str) -> None:
+    """What takes the most memory, all at once: logins (19 MiB each, two at a time) and bodies of 1 MiB."""
+    config = {"a": "x" * 1_000_000}
+    with httpx.Client(base_url=url, timeout=60) as client, ThreadPoolExecutor(CONNECTIONS) as threads:
+
+        def ask(number: int) -> int:
+            if number % 2:
+                person = {"email": f"{number}@example.com", "password": "of nobody at all"}
+                return client.post("/api/auth/login", json=person).status_code
+            headers = {"Authorization": f"Bearer {token}"}
+            return client.post("/api/installations", json={"mcp_config": config}, headers=headers).status_code
+
+        statuses = set(threads.map(ask, range(CROWD)))
+    if statuses != {201, 401}:
+        raise SystemExit(f"bench: the crowd was answered {statuses}")
+
+
 def analytics(stack: Stack, url: str, token: str, user_id: str) -> Row:
     """A caller with many usage rows, asked again and again with the cache emptied before, and with it full."""
     stack.sql(
@@ -211,6 +230,7 @@ def measure(bench: Bench, rows: list[Row]) -> None:
             rows += bench.compare("GET installations", ours, theirs, 0.6)
         with bench.server("bare Starlette", "python", "-m", "bench.bare", "starlette") as bare:
             rows += bench.compare("GET health/live", Side(replica, "/api/health/live"), Side(bare, "/live"), 0.5)
+        crowd(url, token)
         rows.append(Row("memory of a replica, MiB at most", f"{peak_memory(replica):.0f}", "", "", "<= 200"))
         rows.append(analytics(bench.stack, url, token, user_id))
 
