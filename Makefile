@@ -72,9 +72,9 @@ format: toolchain ## Format the code
 	ruff check --fix .
 	ruff format .
 
-bench: $(if $(COLD),,toolchain) ## Measure cold, warm and no-op times, each part named (minutes)
+bench: $(if $(COLD),,toolchain) ## Measure cold, warm and no-op times, each part named (minutes; API=1: the API's speed)
 	@$(WITH_ENV)
-	exec python -m bench
+	exec python -m bench$(if $(API),.api)
 
 lock: toolchain ## Compile the requirements anew from pyproject.toml
 	@$(WITH_ENV)

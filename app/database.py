@@ -32,12 +32,15 @@ _WAITING_PER_CONNECTION: Final = 20
 # One round trip (several statements, so by the simple protocol) instead of four. Settings are local to the transaction:
 # behind a transaction pooler the connection belongs to somebody else right after it. A token counts as revoked when
 # PostgreSQL says so, and a token of a removed user speaks for nobody.
-_BEGIN_AS_USER: Final = """
+_BEGIN: Final = """
     BEGIN;
     SELECT set_config('request.jwt.claims', %(jwt_claims)s, true), set_config('statement_timeout', %(timeout)s, true),
-        set_config('idle_in_transaction_session_timeout', %(timeout)s, true);
-    SELECT public.token_revoked(%(jwt_id)s), EXISTS (SELECT FROM public.users WHERE id = %(jwt_user)s)
+        set_config('idle_in_transaction_session_timeout', %(timeout)s, true)
 """
+_BEGIN_AS_USER: Final = f"""
+    {_BEGIN};
+    SELECT public.token_revoked(%(jwt_id)s), EXISTS (SELECT FROM public.users WHERE id = %(jwt_user)s)
+"""  # noqa: S608 (constants)
 
 _Row = TypeVar("_Row")
 
@@ -105,6 +108,7 @@ class Database:
     async def connection(self, budget: float = _BUDGET) -> AsyncGenerator[Connection]:
         """A connection in autocommit, for at most `budget` seconds, of which some are for waiting in the queue.
 
+        The server itself is told of no limit here: for what could take long there are `as_user` and `as_nobody`.
         Raises Unavailable: no connection in time, none possible, or lost on the way.
         """
         deadline = time.monotonic() + budget
@@ -128,16 +132,18 @@ class Database:
 
         Raises Unauthorized when the token was revoked or its user is gone, and Unavailable like `connection`.
         """
-        async with self.connection() as connection:
-            try:
-                cursor = AsyncClientCursor(connection)
-                await cursor.execute(_BEGIN_AS_USER, _user_parameters(principal))
-                await _refuse_bad_token(cursor)
-                yield connection
-            except BaseException:
-                await _roll_back(connection)
-                raise
-            await connection.execute("COMMIT")
+        async with self._transaction(_BEGIN_AS_USER, _user_parameters(principal)) as cursor:
+            await _refuse_bad_token(cursor)
+            yield cursor.connection
+
+    @asynccontextmanager
+    async def as_nobody(self) -> AsyncGenerator[Connection]:
+        """A transaction before anybody is known, in which only the schema's functions are of use; committed at the end.
+
+        Raises Unavailable like `connection`.
+        """
+        async with self._transaction(_BEGIN, {"jwt_claims": "", "timeout": _STATEMENT_TIMEOUT}) as cursor:
+            yield cursor.connection
 
     async def read_as_user(
         self,
@@ -163,6 +169,21 @@ class Database:
             except psycopg.Error:
                 await _roll_back(connection)
                 raise
+
+    @asynccontextmanager
+    async def _transaction(
+        self, begin: LiteralString, parameters: Mapping[str, object]
+    ) -> AsyncGenerator[AsyncClientCursor[tuple[Any, ...]]]:
+        """A transaction that begins with these statements, and the cursor that has their results."""
+        async with self.connection() as connection:
+            try:
+                cursor = AsyncClientCursor(connection)
+                await cursor.execute(begin, parameters)
+                yield cursor
+            except BaseException:
+                await _roll_back(connection)
+                raise
+            await connection.execute("COMMIT")
 
     async def ping(self, budget: float) -> None:
         """Asks whether the database answers.

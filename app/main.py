@@ -7,7 +7,6 @@ from typing import Final
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 
 import migrations
 from app.analytics import endpoints as analytics
@@ -17,8 +16,10 @@ from app.cache import Cache
 from app.client_address import ClientAddress
 from app.components import endpoints as components
 from app.components.v0 import V0
+from app.cors import Cors
 from app.crypto import Cipher
 from app.database import Database
+from app.gate import Gate
 from app.health import endpoints as health
 from app.health.startup import see_everything
 from app.health.upstreams import Upstream, Upstreams
@@ -30,6 +31,7 @@ from app.observability import Observability
 from app.openapi import install_openapi
 from app.passwords import Passwords
 from app.problems import UnhandledErrors, install_problem_handlers
+from app.rate_limit import Policies
 from app.resources import Resources
 from app.settings import Settings
 from app.subscriptions import endpoints as subscriptions
@@ -129,15 +131,7 @@ def _middleware(settings: Settings, resources: Resources) -> list[Middleware]:
         )
     ]
     if settings.frontend_url:
-        layers.append(
-            Middleware(
-                CORSMiddleware,
-                allow_origins=[settings.frontend_url],
-                allow_credentials=True,
-                allow_methods=["GET", "POST", "PATCH", "DELETE"],
-                allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
-                expose_headers=["X-Request-ID", "Retry-After", "X-Cache"],
-                max_age=600,
-            )
-        )
-    return [*layers, Middleware(BodyLimit), Middleware(UnhandledErrors)]
+        layers.append(Middleware(Cors, frontend_url=settings.frontend_url))
+    policies = Policies(api=settings.rate_limit_api, auth=settings.rate_limit_auth)
+    gate = Middleware(Gate, tokens=resources.tokens, cache=resources.cache, policies=policies)
+    return [*layers, gate, Middleware(BodyLimit), Middleware(UnhandledErrors)]

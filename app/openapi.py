@@ -10,7 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
-from app.problems import ProblemDocument
+from app.problems import ProblemDocument, documented
+from app.rate_limit import HEADERS, Policies
 from app.text import NO_NUL
 
 DOCS_PATH: Final = "/api/docs"
@@ -87,5 +88,16 @@ def _document(app: FastAPI) -> dict[str, Any]:
         schemas.update(problem.pop("$defs", {}))
         schemas["ProblemDocument"] = problem
         schemas["JsonValue"] = _JSON_VALUE
+        _tell_of_limits(document)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _tell_of_limits(document: dict[str, Any]) -> None:
+    """Adds 429 to every operation that is limited: it comes from the gate, not from the routes."""
+    policies = Policies(api=1, auth=1)
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if policies.of(method.upper(), path).limits:
+                answer = operation["responses"].setdefault("429", documented(429)[429])
+                answer["headers"] = {**answer.get("headers", {}), **HEADERS}

@@ -68,6 +68,10 @@ class Settings(BaseSettings):
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "info"
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = ()
     database_pool_size: int = Field(default=10, ge=1, le=200)
+    rate_limit_api: int = Field(default=100, ge=1)
+    """Requests per client and 15 minutes on everything that is limited."""
+    rate_limit_auth: int = Field(default=5, ge=1)
+    """The same on /api/auth/, whose requests count against both."""
     drain_seconds: float = Field(default=3.0, ge=0.0, le=20.0)
     """How long a process goes on accepting after SIGTERM, so that load balancers see that it is not ready."""
 

@@ -82,6 +82,13 @@ class Cache(Section):
     )
 
 
+class RateLimits(Section):
+    """How many requests one client address may send in 15 minutes."""
+
+    api: int = Field(default=100, ge=1, description="requests per address and 15 minutes on /api/, at least 1")
+    auth: int = Field(default=5, ge=1, description="requests per address and 15 minutes on /api/auth/, at least 1")
+
+
 class Backups(Section):
     """Where backups are kept."""
 
@@ -145,6 +152,7 @@ class Settings(Section):
     plans: Plans = Plans()
     keys: Keys | None = None
     """Without them a dev stack runs fakes of Stripe and v0."""
+    rateLimits: RateLimits = RateLimits()
     aws: Aws | None = None
 
     @model_validator(mode="after")

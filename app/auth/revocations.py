@@ -8,19 +8,20 @@ import math
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Final
 
 from app.auth import repository
 from app.cache import Cache, CacheUnavailable
 from app.database import Database
 from app.tokens import Principal
 
+NO_KEY: Final = "revoked:"
+"""Nothing is ever stored under it."""
 
-async def known_to_cache(cache: Cache, principal: Principal) -> bool:
-    """Whether the cache remembers that the token was revoked; False when it does not, or does not answer."""
-    try:
-        return await cache.get(_key(principal)) is not None
-    except CacheUnavailable:
-        return False
+
+def key(principal: Principal) -> str:
+    """What the cache keeps a token's revocation under; app/gate.py asks for it."""
+    return f"{NO_KEY}{principal.token_id}"
 
 
 async def revoke(database: Database, cache: Cache, principal: Principal) -> None:
@@ -36,8 +37,4 @@ async def revoke(database: Database, cache: Cache, principal: Principal) -> None
         return
     # PostgreSQL is asked anyway.
     with suppress(CacheUnavailable):
-        await cache.set(_key(principal), b"1", seconds=remaining)
-
-
-def _key(principal: Principal) -> str:
-    return f"revoked:{principal.token_id}"
+        await cache.set(key(principal), b"1", seconds=remaining)

@@ -15,7 +15,7 @@ async def register(here: Resources, registration: Registration) -> Session:
     Raises Conflict when the address is taken.
     """
     password_hash = await here.passwords.hash(registration.password.get_secret_value())
-    async with here.database.connection() as connection:
+    async with here.database.as_nobody() as connection:
         try:
             user = await repository.register_user(connection, registration.email, password_hash)
         except EmailTaken:
@@ -28,7 +28,7 @@ async def log_in(here: Resources, credentials: Credentials) -> Session:
 
     Raises Unauthorized otherwise, after the same time whether the address is known or not.
     """
-    async with here.database.connection() as connection:
+    async with here.database.as_nobody() as connection:
         login = await repository.find_login(connection, credentials.email)
     password = credentials.password.get_secret_value()
     good = await here.passwords.verify(login.password_hash if login else None, password)

@@ -46,6 +46,8 @@ class Api(pulumi.ComponentResource):
             "FRONTEND_URL": settings.frontend_url,
             "JWT_SECRET": GeneratedSecret(f"{name}-jwt-secret", child).value,
             "PORT": "3000",
+            "RATE_LIMIT_API": str(settings.rateLimits.api),
+            "RATE_LIMIT_AUTH": str(settings.rateLimits.auth),
             "REDIS_URL": cache.url,
             "QUOTA_FREE": str(settings.plans.free.monthlyGenerations),
             "QUOTA_PRO": str(settings.plans.pro.monthlyGenerations),

@@ -48,6 +48,13 @@ def test_the_api_connects_as_the_unprivileged_role(containers: list[Recorded]) -
     assert not any("nuggetwise_owner" in value or "postgres:" in value for value in environment.values())
 
 
+def test_the_rate_limits_reach_the_replicas() -> None:
+    stack = record(dev_settings(rateLimits={"api": 7, "auth": 3}))
+    for replica in named([r for r in stack if r.type.endswith(":Container")], "api"):
+        environment = variables(replica)
+        assert (environment["RATE_LIMIT_API"], environment["RATE_LIMIT_AUTH"]) == ("7", "3")
+
+
 def test_variables_are_sorted_so_that_a_preview_shows_one_line_for_one_change(containers: list[Recorded]) -> None:
     for container in containers:
         names = list(variables(container))

@@ -44,6 +44,13 @@ def test_keys_of_other_namespaces_are_not_ours_to_judge() -> None:
     settings.parse("dev", {**DEV, "pulumi:autonaming": "{}", "aws:region": "eu-central-1"})
 
 
+@pytest.mark.parametrize("stack", ["dev", "staging", "production"])
+def test_the_committed_limits_are_those_of_the_specification(stack: str) -> None:
+    limits = settings.parse(stack, committed(stack)).rateLimits
+    assert (limits.api, limits.auth) == (100, 5)
+    assert settings.RateLimits() == limits, "also where nothing is said"
+
+
 def test_an_unknown_key_is_named_with_its_file_and_the_key_that_was_meant() -> None:
     assert error_of(prot="8080") == "Pulumi.dev.yaml: nuggetwise:prot: unknown setting; did you mean port?"
 
@@ -64,6 +71,7 @@ def test_an_unknown_key_inside_a_block_is_named_with_what_the_block_knows() -> N
         ({"database": None}, "nuggetwise:database: is missing; set it to a block with kind, max_connections"),
         ({"backups": '{"bucket": "Up_per"}'}, "nuggetwise:backups.bucket: "),
         ({"port": None}, "nuggetwise:port: is missing"),
+        ({"rateLimits": '{"auth": 0}'}, "nuggetwise:rateLimits.auth: 0 is not right; it must be requests per address"),
     ],
 )
 def test_a_wrong_value_is_told_with_file_key_and_what_is_right(changes: dict[str, Any], expected: str) -> None:

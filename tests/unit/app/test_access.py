@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import uuid4
 
 import httpx
@@ -25,17 +25,6 @@ PUBLIC = {
     ("GET", "/api/metrics"),
     ("POST", "/api/webhooks/stripe"),
 }
-
-
-class FakeCache:
-    def __init__(self) -> None:
-        self.values: dict[str, bytes] = {}
-        self.up = True
-
-    async def get(self, key: str) -> bytes | None:
-        if not self.up:
-            raise CacheUnavailable
-        return self.values.get(key)
 
 
 def private_routes(app: FastAPI) -> list[tuple[str, str]]:
@@ -76,13 +65,16 @@ async def test_a_forged_token_is_told_to_be_invalid(app: FastAPI, client: httpx.
 
 
 async def test_a_token_that_the_cache_knows_to_be_revoked_is_refused_without_the_database(
-    app: FastAPI, client: httpx.AsyncClient
+    app: FastAPI, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ):
-    cache = FakeCache()
-    app.state.resources = dataclasses.replace(app.state.resources, cache=cache, database=None)
+    async def revoked(key: str, counters: Sequence[str], **_: object) -> tuple[bool, list[tuple[int, int]]]:
+        assert key == f"revoked:{principal.token_id}"
+        return True, [(1, 1000) for _ in counters]
+
+    monkeypatch.setattr(app.state.resources.cache, "check_and_count", revoked)
+    app.state.resources = dataclasses.replace(app.state.resources, database=None)
     token = app.state.resources.tokens.issue(uuid4())
     principal: Principal = app.state.resources.tokens.verify(token)
-    cache.values[f"revoked:{principal.token_id}"] = b"1"
     response = await client.get("/api/users/me", headers={"Authorization": f"Bearer {token}"})
     assert response.status_code == 401
     assert "revoked" in response.json()["detail"]
@@ -90,11 +82,14 @@ async def test_a_token_that_the_cache_knows_to_be_revoked_is_refused_without_the
 
 @pytest.mark.parametrize("up", [True, False])
 async def test_a_good_token_that_the_cache_does_not_know_is_for_the_database_to_judge(
-    app: FastAPI, client: httpx.AsyncClient, up: bool
+    app: FastAPI, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, up: bool
 ):
-    cache = FakeCache()
-    cache.up = up
-    app.state.resources = dataclasses.replace(app.state.resources, cache=cache)
+    async def unknown(_key: str, counters: Sequence[str], **_: object) -> tuple[bool, list[tuple[int, int]]]:
+        if not up:
+            raise CacheUnavailable
+        return False, [(1, 1000) for _ in counters]
+
+    monkeypatch.setattr(app.state.resources.cache, "check_and_count", unknown)
     token = app.state.resources.tokens.issue(uuid4())
     response = await client.get("/api/users/me", headers={"Authorization": f"bearer {token}"})
     assert response.status_code == 503, "the database of these tests is out of reach"

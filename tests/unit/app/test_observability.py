@@ -59,6 +59,9 @@ async def test_only_the_frontend_may_call_from_a_browser_with_credentials(client
     for origin in ("https://evil.test", "https://frontend.test.evil.test", "http://frontend.test", "null"):
         refused = await client.options("/api/users/me", headers=preflight(origin))
         assert "access-control-allow-origin" not in refused.headers, origin
+        assert (refused.status_code, refused.headers["content-type"]) == (400, "application/problem+json")
+        assert refused.json()["detail"] == "Disallowed CORS origin"
+        assert int(refused.headers["content-length"]) == len(refused.content)
 
 
 async def test_requests_are_counted_by_route_template_and_unknown_paths_under_one_label(
