@@ -89,6 +89,10 @@ class Stack:
         wanted = [f"{labels.STACK}={self.name}", f"{labels.COMPONENT}={component}"]
         return self.engine.containers.list(all=True, filters={"label": wanted})
 
+    def labels(self, component: str) -> dict[str, str]:
+        """What a container that a test adds to the stack carries; `remove` and the next `up` find it by that."""
+        return {**self.containers("database")[0].labels, labels.COMPONENT: component}
+
     @contextmanager
     def changed_code(self) -> Generator[None]:
         """The API's code differs while this is held: its image and its version do too."""

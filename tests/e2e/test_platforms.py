@@ -61,7 +61,7 @@ class Platform:
 
     def create(self, image: str, name: str, **options: Any) -> Container:
         container = self.stack.engine.containers.create(
-            release.image_name(image, self.stack.project),
+            release.image_name(image),
             detach=True,
             labels=self.stack.labels("platform"),
             network=str(self.network.name),

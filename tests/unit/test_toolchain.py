@@ -20,6 +20,7 @@ PARTS = (
     "docker",
     "base_image",
     "s3s_fs",
+    "stripe_mock",
 )
 
 
@@ -125,7 +126,7 @@ def test_purge_removes_what_the_installer_made_and_nothing_else(clone: Path) -> 
             [clone / "toolchain" / "uninstall.sh"], env=environment, check=False, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
-    assert "stacks and their state stay" in done.stdout
+        assert "stacks and their state stay" in done.stdout
     left = {
         str(file.relative_to(place)) for file in place.rglob("*") if file.is_file() and "toolchain" not in file.parts
     }
