@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 import psycopg
 import pytest
 
+from app.users.repository import delete
 from migrations.settings import Settings
 
 from .conftest import Connection, Person, Server
@@ -126,3 +127,17 @@ def test_the_events_to_forget_are_found_by_an_index(owner: Connection) -> None:
     row = owner.execute(query).fetchone()
     assert row
     assert "(applied_at)" in str(row[0])
+
+
+async def test_a_person_is_removed_only_while_they_are_the_customer_that_was_ended(
+    migrated: Settings, owner: Connection, newcomer: Person, customer: str
+) -> None:
+    owner.execute("UPDATE users SET stripe_customer_id = %s WHERE id = %s", [customer, newcomer.id])
+    async with await psycopg.AsyncConnection.connect(migrated.api.url, autocommit=True) as api:
+        claims = "SELECT set_config('request.jwt.claims', json_build_object('sub', %s::text)::text, false)"
+        await api.execute(claims, [newcomer.id])
+        assert not await delete(api, newcomer.id, None)
+        assert not await delete(api, newcomer.id, f"{customer}_before")
+        assert await delete(api, newcomer.id, customer)
+        assert not await delete(api, newcomer.id, customer)
+    assert owner.execute("SELECT count(*) FROM users WHERE id = %s", [newcomer.id]).fetchone() == (0,)

@@ -337,7 +337,7 @@ def lie(kind: str, answer: Object, other: str) -> Response:
         case "another customer":
             return JSONResponse({**answer, "id": other, "customer": other})
         case "huge":
-            return Response(b" " * _HUGE * (1 << 20), media_type="application/json")
+            return Response(json.dumps(answer) + " " * _HUGE * (1 << 20), media_type="application/json")
         case _:
             return JSONResponse({"empty": {}, "list": [], "null": None}[kind])
 
