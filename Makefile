@@ -54,7 +54,7 @@ test: ## Run all tests; the end-to-end tier deploys and removes a stack of its o
 	$(WITH_ENV)
 	if [[ -n "$(T)" ]]; then exec pytest $(T); fi
 	# What fails in seconds first; then the tiers that wait for Docker, a process for each of two stacks.
-	pytest tests/unit tests/infra
+	pytest tests/unit tests/infra --numprocesses=2 --dist=loadfile
 	pytest tests/e2e tests/database --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 
 lint: toolchain ## Check style, types and the migrations' lock risk
