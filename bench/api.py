@@ -3,8 +3,7 @@
 A stack of its own, of which only the database and the cache stay; beside them one replica and, in its place, the bare
 handlers of bench/bare.py: the same image, the same limits (0.5 CPU, 512 MiB), the same load. The sides take turns, a
 round each, and the medians are compared, so that whatever else the machine does meets both. The CPU limit is that of
-production, and it is what makes two cores enough: with it the load generator and the database have time left, and a
-side's requests per second are what half a core buys, whatever the other half does.
+production, and it is what makes two cores enough: with it the load generator and the database have time left.
 """
 
 import http.client
