@@ -7,6 +7,7 @@ import asyncio
 import logging
 import re
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Annotated, Final
 
 import httpx
@@ -28,6 +29,7 @@ _SYSTEM: Final = (
     "You write one self-contained React component in TypeScript for what the user describes. "
     "Answer with its code in a single fenced block."
 )
+_SECONDS: Final = re.compile(r"[0-9]{1,9}")
 _FENCED: Final = re.compile(r"^```[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -96,6 +98,8 @@ class V0:
             timeout=httpx.Timeout(_TIMEOUT, connect=_CONNECT_TIMEOUT),
             # Decompressed, an answer could be a thousand times what was read.
             headers={"Accept-Encoding": "identity"},
+            # One caller's cookies are not to be sent with the next one's key.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         )
 
     async def generate(self, prompt: str, key: str) -> Component:
@@ -149,7 +153,7 @@ def _refusal(status: int, retry_after: str | None) -> Exception:
     if status in (401, 402, 403):
         return KeyRefused(str(status))
     if status == 429:
-        said = int(retry_after) if retry_after and retry_after.isdecimal() and retry_after.isascii() else _RETRY_AFTER
+        said = int(retry_after) if retry_after and _SECONDS.fullmatch(retry_after) else _RETRY_AFTER
         return Limited(max(1, min(said, _MAX_RETRY_AFTER)))
     logger.warning("v0 fails", extra={"status": status})
     return Failed(str(status))

@@ -110,12 +110,33 @@ async def test_a_refusal_is_told_from_a_failure_and_only_failures_open_the_break
     assert len(await server.asked()) == (5 if error is v0.Failed else 6)
 
 
-@pytest.mark.parametrize(("said", "waited"), [(None, 30), (7, 7), (0, 1), (10**9, 3600)])
+@pytest.mark.parametrize(("said", "waited"), [(None, 30), (7, 7), (0, 1), (10**8, 3600)])
 async def test_a_limit_says_how_long(server: Server, said: int | None, waited: int):
     await server.tell(status=429, retry_after=said)
     with pytest.raises(v0.Limited) as caught:
         await server.v0.generate("x", KEY)
     assert caught.value.retry_after == waited
+
+
+@pytest.mark.parametrize("said", ["9" * 5000, "-1", "soon", "\uff11", ""])
+async def test_a_limit_that_makes_no_sense_is_half_a_minute(said: str):
+    def answer(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(429, headers=[(b"Retry-After", said.encode())], stream=httpx.ByteStream(b""))
+
+    with pytest.raises(v0.Limited) as caught:
+        await V0("http://v0.test", "m", httpx.MockTransport(answer)).generate("x", KEY)
+    assert caught.value.retry_after == 30
+
+
+async def test_nothing_of_one_caller_goes_along_with_the_next():
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert "cookie" not in request.headers
+        body = b'{"model": "m", "choices": [{"message": {"content": "code"}}]}'
+        return httpx.Response(200, headers={"Set-Cookie": "session=alice; Path=/"}, stream=httpx.ByteStream(body))
+
+    client = V0("http://v0.test", "m", httpx.MockTransport(answer))
+    for key in ("v1:alice", "v1:bob"):
+        await client.generate("x", key)
 
 
 @pytest.mark.parametrize("lie", ["text", "empty", "no choices", "surrogate", "huge"])
