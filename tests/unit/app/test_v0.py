@@ -184,7 +184,7 @@ class Uvicorn(uvicorn.Server):
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
     """The fake behind a real socket."""
-    running = Uvicorn(uvicorn.Config(create_app(KEY), port=0, log_level="critical", lifespan="off"))
+    running = Uvicorn(uvicorn.Config(create_app(KEY), port=0, log_config=None, lifespan="off"))
     serving = asyncio.create_task(running.serve())
     while not running.started:  # noqa: ASYNC110 (a flag of uvicorn)
         await asyncio.sleep(0.01)
