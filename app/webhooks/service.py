@@ -66,7 +66,7 @@ async def _apply(here: Resources, event: SubscriptionEvent) -> Receipt:
         logger.error("Stripe's price is in no plan", extra={**about, "price": item.price.id})
         if subscription.status in _ENTITLING:
             raise Unprocessable("The subscription's price is in no plan.")
-    async with here.database.connection() as connection:
+    async with here.database.as_nobody() as connection:
         outcome = await repository.apply(connection, event, item, plan)
     logger.info("Stripe's event", extra={**about, "outcome": outcome})
     if outcome != "unknown_customer":
