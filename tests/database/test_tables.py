@@ -80,5 +80,6 @@ def test_indexes_are_those_of_the_design_and_all_valid(owner: Connection) -> Non
         ("subscriptions", "(user_id)"),
         ("generation_reservations", "(user_id)"),
         ("revoked_tokens", "(expires_at)"),
+        ("stripe_events", "(applied_at)"),
     }
     assert owner.execute("SELECT count(*) FROM pg_index WHERE NOT indisvalid").fetchone() == (0,)

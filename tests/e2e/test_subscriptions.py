@@ -184,18 +184,18 @@ def test_while_stripe_fails_nobody_is_removed_and_the_rest_goes_on(
     person, other = new_person(), new_person()
     subscribe(client, stripe, person)
     stripe.post("/_control", json=behaviour)
-    began = time.monotonic()
-    with ThreadPoolExecutor(3) as pool:
+    with ThreadPoolExecutor(2) as pool:
         waiting = [
             pool.submit(check_out, client, person),
             pool.submit(client.post, "/api/subscriptions/portal", headers=person.headers),
-            pool.submit(client.delete, "/api/users/me", headers=person.headers),
         ]
         assert client.delete("/api/users/me", headers=other.headers).status_code == 204, "never asked Stripe"
         answers = [one.result() for one in waiting]
-    assert time.monotonic() - began < 20
+    # Last: a Stripe that answers nonsense may have done what it was asked.
+    answers.append(client.delete("/api/users/me", headers=person.headers))
     for answer in answers:
         assert answer.status_code == 503
+        assert answer.elapsed.total_seconds() < 20
         assert answer.headers["content-type"] == "application/problem+json"
         assert int(answer.headers["retry-after"]) > 0
     assert entitlement(client, person) == ("active", "pro")
