@@ -201,7 +201,8 @@ class Database:
         async with self.connection(budget) as connection:
             try:
                 row = await (await connection.execute("SELECT public.schema_revision()")).fetchone()
-            except psycopg.errors.UndefinedFunction:
+            except (psycopg.errors.UndefinedFunction, psycopg.errors.InsufficientPrivilege):
+                # The second: migrations are at work, and its grant is to come.
                 return ""
         return str(row[0] or "") if row else ""
 
