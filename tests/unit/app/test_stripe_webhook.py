@@ -26,7 +26,7 @@ PERIOD = {"current_period_start": NOW, "current_period_end": NOW + 2_592_000}
 
 class Database:
     @asynccontextmanager
-    async def connection(self) -> AsyncGenerator[None]:
+    async def as_nobody(self) -> AsyncGenerator[None]:
         yield
 
 
