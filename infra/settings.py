@@ -269,7 +269,7 @@ def _explained(file: str, error: dict[str, Any]) -> list[str]:
         near = difflib.get_close_matches(path[-1], known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known))}"
         return [f"{key}: unknown setting; {hint}"]
-    shown = "what stands there" if path[0] == "keys" else json.dumps(error["input"], default=str)
+    shown = "what stands there" if path[0] in ("keys", "sentryDsn") else json.dumps(error["input"], default=str)
     return [f"{key}: {shown} is not right; it must be {_described(path)}"]
 
 

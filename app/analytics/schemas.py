@@ -2,15 +2,15 @@
 
 from datetime import date
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 
 class Count(BaseModel):
     """How often the caller used a feature on a day (UTC)."""
 
     day: date
-    feature: str
-    usage_count: int
+    feature: str = Field(examples=["install"])
+    usage_count: int = Field(examples=[12])
 
 
 class Analytics(BaseModel):

@@ -24,5 +24,5 @@ class Generation(BaseModel):
     """A generated component; `id` is also that of the usage that it was counted as."""
 
     id: UUID
-    code: str
-    model: str
+    code: str = Field(examples=["export default function Pricing() {\n  return <section>…</section>\n}"])
+    model: str = Field(examples=["v0-1.5-md"])

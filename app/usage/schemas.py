@@ -43,7 +43,7 @@ class NewUsage(BaseModel):
     )
 
     feature: Feature
-    usage_count: Annotated[int, BeforeValidator(_number), Field(ge=1, le=_MAX_COUNT)] = 1
+    usage_count: Annotated[int, Field(ge=1, le=_MAX_COUNT), BeforeValidator(_number)] = 1
     metadata: SmallJsonObject = {}
 
 
@@ -51,9 +51,9 @@ class Usage(BaseModel):
     """One row of usage."""
 
     id: UUID
-    feature: str
-    usage_count: int
-    metadata: dict[str, Any]
+    feature: str = Field(examples=["install"])
+    usage_count: int = Field(examples=[1])
+    metadata: dict[str, Any] = Field(examples=[{"client": "cli"}])
     created_at: datetime
 
 
@@ -61,4 +61,4 @@ class UsagePage(BaseModel):
     """Some usage, newest first, and where the next begins."""
 
     items: list[Usage]
-    next_cursor: str | None
+    next_cursor: str | None = Field(examples=[None])

@@ -126,3 +126,9 @@ def test_keys_are_read_encrypted_too_and_never_shown() -> None:
     assert "nuggetwise:keys.v0_api_key: what stands there is not right; it must be an API key of v0" in message
     assert "nuggetwise:keys.stripe_webhook_secret: is missing" in message
     assert "hunter2" not in message
+
+
+def test_a_secret_of_sentrys_is_not_shown_by_its_error() -> None:
+    message = error_of(sentryDsn=["https://hunter2@sentry.example/1"])
+    assert "nuggetwise:sentryDsn" in message
+    assert "hunter2" not in message
