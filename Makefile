@@ -52,10 +52,8 @@ env: ## Print the exports with which plain `pulumi` works: eval "$$(make env)"
 test: ## Run all tests; the end-to-end tier deploys and removes a stack of its own (T=path: some)
 	@toolchain/install.sh --tests
 	$(WITH_ENV)
-	if [[ -n "$(T)" ]]; then exec pytest $(T); fi
-	# What fails in seconds first; then the tiers that wait for Docker, a process for each of two stacks.
-	pytest tests/unit tests/infra --numprocesses=2 --dist=loadfile
-	pytest tests/e2e tests/database --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
+	# Two processes, each with an end-to-end stack of its own, share the files, what fails in seconds first.
+	exec pytest $(if $(T),$(T),--numprocesses=2 --dist=loadfile --no-loadscope-reorder)
 
 lint: toolchain ## Check style, types and the migrations' lock risk
 	@$(WITH_ENV)

@@ -106,13 +106,13 @@ class Aws(Section):
 class Plan(Section):
     """What a plan allows."""
 
-    monthlyGenerations: int = Field(ge=0, le=1_000_000, description="component generations per calendar month (UTC)")
+    monthly_generations: int = Field(ge=0, le=1_000_000, description="component generations per calendar month (UTC)")
 
 
 class PaidPlan(Plan):
     """What a plan allows, and what Stripe sells it for."""
 
-    stripePrice: str | None = Field(
+    stripe_price: str | None = Field(
         default=None,
         pattern=r"^price_\w+(,price_\w+)*$",
         description="the id of a price at Stripe (price_...); earlier ones that some still pay follow, comma-separated",
@@ -122,8 +122,8 @@ class PaidPlan(Plan):
 class Plans(Section):
     """What people may pay for."""
 
-    free: Plan = Plan(monthlyGenerations=10)
-    pro: PaidPlan = PaidPlan(monthlyGenerations=500)
+    free: Plan = Plan(monthly_generations=10)
+    pro: PaidPlan = PaidPlan(monthly_generations=500)
 
 
 class Keys(Section):
@@ -147,12 +147,12 @@ class Settings(Section):
     database: Database
     cache: Cache
     backups: Backups
-    sentryDsn: Secret | None = Field(default=None, description="Sentry's DSN, set with --secret")
-    sentryTracesSampleRate: float = Field(default=1.0, ge=0, le=1, description="a number from 0 to 1")
+    sentry_dsn: Secret | None = Field(default=None, description="Sentry's DSN, set with --secret")
+    sentry_traces_sample_rate: float = Field(default=1.0, ge=0, le=1, description="a number from 0 to 1")
     plans: Plans = Plans()
     keys: Keys | None = None
     """Without them a dev stack runs fakes of Stripe and v0."""
-    rateLimits: RateLimits = RateLimits()
+    rate_limits: RateLimits = RateLimits()
     aws: Aws | None = None
 
     @model_validator(mode="after")
@@ -177,8 +177,8 @@ class Settings(Section):
             problems.append(f"aws: is missing; {self.environment} needs aws.region and aws.copy_region")
         if not dev and self.api.hostname is None:
             problems.append(f"api.hostname: is missing; {self.environment} needs the API's public name")
-        if self.keys and self.plans.pro.stripePrice is None:
-            problems.append("plans.pro.stripePrice: is missing; with keys of Stripe it must be the price to sell")
+        if self.keys and self.plans.pro.stripe_price is None:
+            problems.append("plans.pro.stripe_price: is missing; with keys of Stripe it must be the price to sell")
         if self.aws and self.aws.region == self.aws.copy_region:
             problems.append("aws.copy_region: is the same as aws.region; a copy must survive the loss of a region")
         if self.api.max_replicas is not None and self.api.max_replicas < self.api.replicas:
@@ -269,7 +269,7 @@ def _explained(file: str, error: dict[str, Any]) -> list[str]:
         near = difflib.get_close_matches(path[-1], known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known))}"
         return [f"{key}: unknown setting; {hint}"]
-    shown = "what stands there" if path[0] in ("keys", "sentryDsn") else json.dumps(error["input"], default=str)
+    shown = "what stands there" if path[0] in ("keys", "sentry_dsn") else json.dumps(error["input"], default=str)
     return [f"{key}: {shown} is not right; it must be {_described(path)}"]
 
 

@@ -46,17 +46,17 @@ class Api(pulumi.ComponentResource):
             "FRONTEND_URL": settings.frontend_url,
             "JWT_SECRET": GeneratedSecret(f"{name}-jwt-secret", child).value,
             "PORT": "3000",
-            "RATE_LIMIT_API": str(settings.rateLimits.api),
-            "RATE_LIMIT_AUTH": str(settings.rateLimits.auth),
+            "RATE_LIMIT_API": str(settings.rate_limits.api),
+            "RATE_LIMIT_AUTH": str(settings.rate_limits.auth),
             "REDIS_URL": cache.url,
-            "QUOTA_FREE": str(settings.plans.free.monthlyGenerations),
-            "QUOTA_PRO": str(settings.plans.pro.monthlyGenerations),
+            "QUOTA_FREE": str(settings.plans.free.monthly_generations),
+            "QUOTA_PRO": str(settings.plans.pro.monthly_generations),
             "TRUSTED_PROXIES": TRUSTED_PROXIES,
             **services,
         }
-        if settings.sentryDsn:
-            environment["SENTRY_DSN"] = pulumi.Output.secret(settings.sentryDsn.get_secret_value())
-            environment["SENTRY_TRACES_SAMPLE_RATE"] = str(settings.sentryTracesSampleRate)
+        if settings.sentry_dsn:
+            environment["SENTRY_DSN"] = pulumi.Output.secret(settings.sentry_dsn.get_secret_value())
+            environment["SENTRY_TRACES_SAMPLE_RATE"] = str(settings.sentry_traces_sample_rate)
         for index in range(settings.api.replicas):
             container.run(
                 f"{name}-{index}",

@@ -77,7 +77,7 @@ def deploy(settings: Settings) -> None:
 
 def _services(settings: Settings) -> Mapping[str, pulumi.Input[str]]:
     """The variables of the API for the real services."""
-    keys, price = settings.keys, settings.plans.pro.stripePrice
+    keys, price = settings.keys, settings.plans.pro.stripe_price
     assert keys is not None
     assert price is not None  # what the settings promise where there are keys
     return {

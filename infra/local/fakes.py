@@ -67,7 +67,7 @@ class Fakes(pulumi.ComponentResource):
         self.services = {
             **keys,
             "STRIPE_API_URL": "http://fakes:8000/stripe",
-            "STRIPE_PRICE_PRO": settings.plans.pro.stripePrice or "price_pro_of_the_fake",
+            "STRIPE_PRICE_PRO": settings.plans.pro.stripe_price or "price_pro_of_the_fake",
             "V0_API_URL": "http://fakes:8000/v0",
         }
         self.register_outputs({})

@@ -21,7 +21,7 @@ import yaml
 from docker.models.containers import Container
 from docker.models.networks import Network
 
-from infra import certificates, release
+from infra import certificates
 from infra.release import ROOT
 
 from .conftest import Stack, eventually, free_port
@@ -61,7 +61,7 @@ class Platform:
 
     def create(self, image: str, name: str, **options: Any) -> Container:
         container = self.stack.engine.containers.create(
-            release.image_name(image),
+            self.stack.containers(image)[0].attrs["Image"],
             detach=True,
             labels=self.stack.labels("platform"),
             network=str(self.network.name),

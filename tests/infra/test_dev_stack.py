@@ -49,7 +49,7 @@ def test_the_api_connects_as_the_unprivileged_role(containers: list[Recorded]) -
 
 
 def test_the_rate_limits_reach_the_replicas() -> None:
-    stack = record(dev_settings(rateLimits={"api": 7, "auth": 3}))
+    stack = record(dev_settings(rate_limits={"api": 7, "auth": 3}))
     for replica in named([r for r in stack if r.type.endswith(":Container")], "api"):
         environment = variables(replica)
         assert (environment["RATE_LIMIT_API"], environment["RATE_LIMIT_AUTH"]) == ("7", "3")
@@ -117,7 +117,7 @@ def test_without_keys_the_api_asks_fakes_with_keys_made_for_this_stack(container
 
 def test_with_keys_the_api_asks_the_real_services_and_there_are_no_fakes() -> None:
     keys = {"stripe_secret_key": "sk_live_1", "stripe_webhook_secret": "whsec_1", "v0_api_key": "v1:1"}
-    plans = {"pro": {"monthlyGenerations": 500, "stripePrice": "price_1"}}
+    plans = {"pro": {"monthly_generations": 500, "stripe_price": "price_1"}}
     stack = record(dev_settings(keys=keys, plans=plans))
     running = [r for r in stack if r.type.endswith(":Container")]
     assert named(running, "fakes") == []
@@ -138,7 +138,7 @@ def test_the_fakes_stay_when_only_the_apis_code_changes(resources: list[Recorded
 
 
 def test_quotas_reach_the_api() -> None:
-    plans = {"free": {"monthlyGenerations": 3}, "pro": {"monthlyGenerations": 7}}
+    plans = {"free": {"monthly_generations": 3}, "pro": {"monthly_generations": 7}}
     stack = record(dev_settings(plans=plans))
     api = variables(named([r for r in stack if r.type.endswith(":Container")], "api")[0])
     assert (api["QUOTA_FREE"], api["QUOTA_PRO"]) == ("3", "7")

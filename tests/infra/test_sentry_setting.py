@@ -16,7 +16,7 @@ def api_of(stack: list[Recorded]) -> tuple[bool, dict[str, str]]:
 
 
 def test_a_dsn_and_its_sample_rate_reach_the_api() -> None:
-    secret, found = api_of(record(dev_settings(sentryDsn=DSN, sentryTracesSampleRate=0.25)))
+    secret, found = api_of(record(dev_settings(sentry_dsn=DSN, sentry_traces_sample_rate=0.25)))
     assert secret
     assert (found["SENTRY_DSN"], found["SENTRY_TRACES_SAMPLE_RATE"]) == (DSN, "0.25")
 
@@ -26,8 +26,8 @@ def test_without_a_dsn_the_api_is_told_nothing_of_sentry(containers: list[Record
 
 
 def test_the_dsn_shows_in_no_representation_and_may_stand_encrypted_in_the_file() -> None:
-    assert "publickey" not in repr(dev_settings(sentryDsn=DSN))
+    assert "publickey" not in repr(dev_settings(sentry_dsn=DSN))
     config = {f"nuggetwise:{key}": value for key, value in dev_settings().model_dump(exclude_none=True).items()}
     del config["nuggetwise:name"]
-    sealed = settings.parse("unit", {**config, "nuggetwise:sentryDsn": {"secure": "v1:abc:def"}})
-    assert sealed.sentryDsn is not None
+    sealed = settings.parse("unit", {**config, "nuggetwise:sentry_dsn": {"secure": "v1:abc:def"}})
+    assert sealed.sentry_dsn is not None

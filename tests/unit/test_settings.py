@@ -46,7 +46,7 @@ def test_keys_of_other_namespaces_are_not_ours_to_judge() -> None:
 
 @pytest.mark.parametrize("stack", ["dev", "staging", "production"])
 def test_the_committed_limits_are_those_of_the_specification(stack: str) -> None:
-    limits = settings.parse(stack, committed(stack)).rateLimits
+    limits = settings.parse(stack, committed(stack)).rate_limits
     assert (limits.api, limits.auth) == (100, 5)
     assert settings.RateLimits() == limits, "also where nothing is said"
 
@@ -71,7 +71,10 @@ def test_an_unknown_key_inside_a_block_is_named_with_what_the_block_knows() -> N
         ({"database": None}, "nuggetwise:database: is missing; set it to a block with kind, max_connections"),
         ({"backups": '{"bucket": "Up_per"}'}, "nuggetwise:backups.bucket: "),
         ({"port": None}, "nuggetwise:port: is missing"),
-        ({"rateLimits": '{"auth": 0}'}, "nuggetwise:rateLimits.auth: 0 is not right; it must be requests per address"),
+        (
+            {"rate_limits": '{"auth": 0}'},
+            "nuggetwise:rate_limits.auth: 0 is not right; it must be requests per address",
+        ),
     ],
 )
 def test_a_wrong_value_is_told_with_file_key_and_what_is_right(changes: dict[str, Any], expected: str) -> None:
@@ -110,14 +113,14 @@ def test_a_stack_name_that_docker_would_refuse_is_refused_first() -> None:
 
 def test_keys_of_stripe_need_a_price_to_sell() -> None:
     keys = {name: {"secure": "v1:x"} for name in ("stripe_secret_key", "stripe_webhook_secret", "v0_api_key")}
-    assert "nuggetwise:plans.pro.stripePrice: is missing" in error_of(keys=keys)
-    plans = {"pro": {"monthlyGenerations": 500, "stripePrice": "prod_1"}}
+    assert "nuggetwise:plans.pro.stripe_price: is missing" in error_of(keys=keys)
+    plans = {"pro": {"monthly_generations": 500, "stripe_price": "prod_1"}}
     assert "must be the id of a price at Stripe" in error_of(plans=plans)
 
 
 def test_keys_are_read_encrypted_too_and_never_shown() -> None:
     keys = {name: {"secure": f"v1:{name}"} for name in ("stripe_secret_key", "stripe_webhook_secret", "v0_api_key")}
-    plans = {"pro": {"monthlyGenerations": 500, "stripePrice": "price_1,price_0"}}
+    plans = {"pro": {"monthly_generations": 500, "stripe_price": "price_1,price_0"}}
     parsed = settings.parse("dev", {**DEV, "nuggetwise:keys": keys, "nuggetwise:plans": plans})
     assert parsed.keys
     assert parsed.keys.v0_api_key.get_secret_value() == "v1:v0_api_key"
@@ -129,6 +132,6 @@ def test_keys_are_read_encrypted_too_and_never_shown() -> None:
 
 
 def test_a_secret_of_sentrys_is_not_shown_by_its_error() -> None:
-    message = error_of(sentryDsn=["https://hunter2@sentry.example/1"])
-    assert "nuggetwise:sentryDsn" in message
+    message = error_of(sentry_dsn=["https://hunter2@sentry.example/1"])
+    assert "nuggetwise:sentry_dsn" in message
     assert "hunter2" not in message
