@@ -47,6 +47,44 @@ def test_the_schema_is_at_the_head_of_the_release(stack: Stack) -> None:
     assert migrations.head() in stack.outputs()["migration_log"]
 
 
+@contextmanager
+def constant_requests(stack: Stack) -> Generator[list[str]]:
+    """Asks one question after another in the background; the list holds the answers that were not 200."""
+    stop, failures = threading.Event(), list[str]()
+
+    def ask() -> None:
+        while not stop.is_set():
+            try:
+                # A connection each: nginx must find a replica anew every time.
+                status = str(httpx.get(f"{stack.url}/api/health/live", timeout=30).status_code)
+            except httpx.HTTPError as error:
+                status = repr(error)
+            if status != "200":
+                failures.append(status)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield failures
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_code_change_alone_runs_no_migration_and_fails_no_request(stack: Stack, client: httpx.Client) -> None:
+    ran = stack.outputs()["migration_log"]
+    before = stack.outputs()["app_version"]
+    with stack.changed_code():
+        preview = stack.pulumi("preview", "--diff").text
+        assert "MigrationRun" not in preview, preview
+        with constant_requests(stack) as failures:
+            done = stack.up()
+        assert done.code == 0, done.text
+        assert failures == []
+        assert stack.outputs()["migration_log"] == ran
+        assert client.get("/api/health").json()["version"] == stack.outputs()["app_version"] != before
+
+
 def test_a_broken_migration_stops_the_update_and_the_old_version_still_serves(
     stack: Stack, client: httpx.Client, new_person: Callable[[], Person], add_revision: Callable[[str], Path]
 ) -> None:
@@ -87,41 +125,3 @@ def test_a_release_that_is_older_than_the_schema_deploys_and_serves(
     done = stack.up()
     assert done.code == 0, done.text
     assert client.get("/api/users/me", headers=new_person().headers).status_code == 200
-
-
-@contextmanager
-def constant_requests(stack: Stack) -> Generator[list[str]]:
-    """Asks one question after another in the background; the list holds the answers that were not 200."""
-    stop, failures = threading.Event(), list[str]()
-
-    def ask() -> None:
-        while not stop.is_set():
-            try:
-                # A connection each: nginx must find a replica anew every time.
-                status = str(httpx.get(f"{stack.url}/api/health/live", timeout=30).status_code)
-            except httpx.HTTPError as error:
-                status = repr(error)
-            if status != "200":
-                failures.append(status)
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    try:
-        yield failures
-    finally:
-        stop.set()
-        thread.join()
-
-
-def test_a_code_change_alone_runs_no_migration_and_fails_no_request(stack: Stack, client: httpx.Client) -> None:
-    ran = stack.outputs()["migration_log"]
-    before = stack.outputs()["app_version"]
-    with stack.changed_code():
-        preview = stack.pulumi("preview", "--diff").text
-        assert "MigrationRun" not in preview, preview
-        with constant_requests(stack) as failures:
-            done = stack.up()
-        assert done.code == 0, done.text
-        assert failures == []
-        assert stack.outputs()["migration_log"] == ran
-        assert client.get("/api/health").json()["version"] == stack.outputs()["app_version"] != before
