@@ -76,7 +76,7 @@ class Bench:
 def main() -> None:
     cold = os.environ.get("COLD") in ("1", "yes", "true")
     folder = Path(tempfile.mkdtemp(prefix="nuggetwise-bench-"))
-    stack, port = f"bench-{secrets.token_hex(2)}", str(20000 + secrets.randbelow(20000))
+    stack, port = f"bench-{secrets.token_hex(2)}", str(20000 + secrets.randbelow(12000))
     shutil.copytree(ROOT, folder / "clone", ignore=IGNORED)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PULUMI_", "VIRTUAL_ENV"))}
     # Without what `make bench` itself put on PATH: the measured commands find a toolchain on their own.
