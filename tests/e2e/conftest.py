@@ -1,5 +1,6 @@
 """A real stack of the tests' own: its own copy of the project, its own state, free ports; removed whatever happens."""
 
+import fcntl
 import json
 import os
 import secrets
@@ -21,7 +22,7 @@ from docker.errors import NotFound
 from docker.models.containers import Container
 
 from infra import labels
-from infra.release import ROOT
+from infra.release import IMAGE_SOURCES, ROOT, image_name
 
 COPIED = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".pytest_cache", ".ruff_cache", "Pulumi.e2e-*")
 
@@ -165,12 +166,29 @@ def raise_rate_limits(file: Path) -> None:
     file.write_text(raised)
 
 
+def first_up(stack: Stack, lock: Path) -> Done:
+    """Deploys. While images are to be built, one process does so and the others wait: side by side, each would build
+    every image.
+    """
+    with lock.open("w") as handle:
+        if not images_are_there(stack.engine):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            if not images_are_there(stack.engine):
+                return stack.up()
+    return stack.up()
+
+
+def images_are_there(engine: docker.DockerClient) -> bool:
+    there = {tag for image in engine.images.list() for tag in image.tags}
+    return {image_name(image) for image in IMAGE_SOURCES} <= there
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Generator[Stack]:
     """A stack that is up. Tests leave it as they found it: up, with the project's own code."""
     made = new_stack(tmp_path_factory.mktemp("e2e"))
     try:
-        done = made.up()
+        done = first_up(made, tmp_path_factory.getbasetemp().parent / "images.lock")
         assert done.code == 0, done.text
         yield made
     finally:
