@@ -77,7 +77,7 @@ def main() -> None:
     cold = os.environ.get("COLD") in ("1", "yes", "true")
     folder = Path(tempfile.mkdtemp(prefix="nuggetwise-bench-"))
     stack, port = f"bench-{secrets.token_hex(2)}", str(20000 + secrets.randbelow(12000))
-    shutil.copytree(ROOT, folder / "clone", ignore=IGNORED)
+    shutil.copytree(ROOT, folder / "clone", ignore=IGNORED, symlinks=True)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PULUMI_", "VIRTUAL_ENV"))}
     # Without what `make bench` itself put on PATH: the measured commands find a toolchain on their own.
     cache = environment.get("NUGGETWISE_CACHE") or str(Path(environment.get("UV_CACHE_DIR", "uv")).parent)
