@@ -33,6 +33,7 @@ main() {
   rm -rf "$VENV"
   rm -f "$CLONE"/images/extra-ca/*.crt
   if [[ -e $CLONE/.git ]]; then git -C "$CLONE" config --local --remove-section filter.pulumi-salt 2>/dev/null || true; fi
+  note "Docker's build cache stays, since it may hold other projects' layers too: docker builder prune --all"
   note "Docker itself stays. It came from this system's packages: sudo apt-get remove docker.io"
 }
 
