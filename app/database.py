@@ -16,7 +16,7 @@ from psycopg.rows import BaseRowFactory
 from psycopg.sql import SQL, Composed, Identifier, Placeholder
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
-from app.problems import Unauthorized, Unavailable
+from app.problems import Unauthorized, Unavailable, UserGone
 from app.tokens import Principal
 
 logger = logging.getLogger("app.database")
@@ -245,7 +245,7 @@ async def _refuse_bad_token(cursor: AsyncClientCursor[tuple[Any, ...]]) -> None:
     if revoked:
         raise Unauthorized("The token was revoked.")
     if not user_exists:
-        raise Unauthorized("The token's user does not exist any more.")
+        raise UserGone
 
 
 async def _refuse_role_above_policies(connection: Connection) -> None:

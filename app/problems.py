@@ -71,6 +71,13 @@ class Unauthorized(Problem):
         super().__init__(detail, {"WWW-Authenticate": challenge})
 
 
+class UserGone(Unauthorized):
+    """The token's user was removed, perhaps in this moment."""
+
+    def __init__(self) -> None:
+        super().__init__("The token's user does not exist any more.")
+
+
 class NotFound(Problem):
     """There is no such thing, or it is not the caller's."""
 

@@ -19,15 +19,7 @@ from app.components.repository import Account
 from app.components.schemas import Generation
 from app.components.v0 import Component
 from app.crypto import DecryptionError
-from app.problems import (
-    BadGateway,
-    Conflict,
-    Problem,
-    TooManyRequests,
-    Unauthorized,
-    Unavailable,
-    Unprocessable,
-)
+from app.problems import BadGateway, Conflict, Problem, TooManyRequests, Unavailable, Unprocessable, UserGone
 from app.resources import Resources
 from app.tokens import Principal
 
@@ -64,7 +56,7 @@ async def _reserve(here: Resources, caller: Principal) -> tuple[Account, UUID]:
     async with here.database.as_user(caller) as connection:
         account = await repository.lock_account(connection, caller.user_id)
         if account is None:
-            raise Unauthorized("The token's user does not exist any more.")
+            raise UserGone
         if account.v0_api_key is None and here.settings.v0_api_key is None:
             raise Unavailable("There is no key for v0: store one of your own, PATCH /api/users/me.")
         quota = here.settings.quota_pro if account.plan == "pro" else here.settings.quota_free
@@ -117,7 +109,7 @@ async def _count(here: Resources, caller: Principal, reservation: UUID, componen
         try:
             await repository.count(connection, caller.user_id, reservation, component.model)
         except ForeignKeyViolation:
-            raise Unauthorized("The token's user does not exist any more.") from None
+            raise UserGone from None
 
 
 def _rest_of_month(now: datetime) -> int:

@@ -9,7 +9,7 @@ from app.database import Database
 from app.installations import repository
 from app.installations.schemas import Installation, InstallationChanges, InstallationPage
 from app.pages import Cursor, decode_cursor
-from app.problems import NotFound, Unauthorized
+from app.problems import NotFound, UserGone
 from app.tokens import Principal
 
 
@@ -45,7 +45,7 @@ async def create(database: Database, caller: Principal, mcp_config: dict[str, An
         try:
             return await repository.insert(connection, caller.user_id, mcp_config)
         except ForeignKeyViolation:
-            raise Unauthorized("The token's user does not exist any more.") from None
+            raise UserGone from None
 
 
 async def change(

@@ -3,7 +3,7 @@
 import logging
 from typing import Final
 
-from app.problems import Conflict, Unauthorized, Unavailable
+from app.problems import Conflict, Unavailable, UserGone
 from app.resources import Resources
 from app.subscriptions import repository
 from app.subscriptions.repository import Account, CustomerTaken
@@ -23,7 +23,7 @@ async def current(here: Resources, caller: Principal) -> Subscription:
     """
     found = await repository.current(here.database, caller)
     if found is None:
-        raise _gone()
+        raise UserGone
     return found
 
 
@@ -82,14 +82,14 @@ async def _customer(here: Resources, stripe: StripeApi, caller: Principal) -> st
             logger.error("Stripe gave somebody else's customer", extra={"customer": made})
             raise Unavailable("Stripe is not available.") from None
     if linked is None:
-        raise _gone()
+        raise UserGone
     return linked
 
 
 async def _account(here: Resources, caller: Principal) -> Account:
     account = await repository.account(here.database, caller)
     if account is None:
-        raise _gone()
+        raise UserGone
     return account
 
 
@@ -103,7 +103,3 @@ def _configured(here: Resources) -> tuple[StripeApi, str]:
 
 def _not_configured(variable: str) -> Unavailable:
     return Unavailable(f"Stripe is not configured here: {variable} is not set.", retry_after=_NOT_SOON)
-
-
-def _gone() -> Unauthorized:
-    return Unauthorized("The token's user does not exist any more.")

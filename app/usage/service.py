@@ -7,7 +7,7 @@ from psycopg.errors import ForeignKeyViolation
 
 from app.database import Database
 from app.pages import Cursor, decode_cursor
-from app.problems import Unauthorized, Unprocessable
+from app.problems import Unprocessable, UserGone
 from app.tokens import Principal
 from app.usage import repository
 from app.usage.schemas import NewUsage, Usage, UsagePage
@@ -25,7 +25,7 @@ async def create(database: Database, caller: Principal, new: NewUsage) -> Usage:
         try:
             return await repository.insert(connection, caller.user_id, new)
         except ForeignKeyViolation:
-            raise Unauthorized("The token's user does not exist any more.") from None
+            raise UserGone from None
 
 
 async def page(

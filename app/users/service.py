@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from app.problems import Conflict, Unauthorized, Unavailable
+from app.problems import Conflict, Unavailable, UserGone
 from app.resources import Resources
 from app.subscriptions import service as subscriptions
 from app.tokens import Principal
@@ -57,5 +57,5 @@ async def remove(here: Resources, caller: Principal) -> None:
 
 def _still_there(user: User | None) -> User:
     if user is None:
-        raise Unauthorized("The token's user does not exist any more.")
+        raise UserGone
     return user

@@ -201,22 +201,25 @@ def client(stack: Stack) -> Generator[httpx.Client]:
         yield client
 
 
-@pytest.fixture
-def v0(stack: Stack) -> Generator[httpx.Client]:
-    """The fake of v0; told to be good again in the end."""
-    with httpx.Client(base_url=f"http://127.0.0.1:{stack.port + 3}/v0", timeout=30) as fake:
+@contextmanager
+def fake_of(stack: Stack, service: str) -> Generator[httpx.Client]:
+    """The fake of a service; told to be good again in the end."""
+    with httpx.Client(base_url=f"http://127.0.0.1:{stack.port + 3}/{service}", timeout=30) as fake:
         assert fake.post("/_control", json={}).headers["x-fake"] == "true"
         yield fake
         fake.post("/_control", json={})
+
+
+@pytest.fixture
+def v0(stack: Stack) -> Generator[httpx.Client]:
+    with fake_of(stack, "v0") as fake:
+        yield fake
 
 
 @pytest.fixture
 def stripe(stack: Stack) -> Generator[httpx.Client]:
-    """The fake of Stripe; told to be good again in the end."""
-    with httpx.Client(base_url=f"http://127.0.0.1:{stack.port + 3}/stripe", timeout=30) as fake:
-        assert fake.post("/_control", json={}).headers["x-fake"] == "true"
+    with fake_of(stack, "stripe") as fake:
         yield fake
-        fake.post("/_control", json={})
 
 
 @dataclass(frozen=True)
