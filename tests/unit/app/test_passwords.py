@@ -45,13 +45,14 @@ async def test_a_matching_dummy_is_no_login(monkeypatch: pytest.MonkeyPatch):
 async def test_at_most_two_are_hashed_at_a_time_and_too_many_are_sent_away(monkeypatch: pytest.MonkeyPatch):
     passwords = Passwords()
     lock, running, most = threading.Lock(), 0, 0
-    pair = threading.Barrier(2)
+    everybody_asked, pair = threading.Event(), threading.Barrier(2)
 
     def slow(_hashed: str, _password: str) -> bool:
         nonlocal running, most
         with lock:
             running += 1
             most = max(most, running)
+        everybody_asked.wait(timeout=30)
         pair.wait(timeout=30)
         time.sleep(0.005)
         with lock:
@@ -59,7 +60,10 @@ async def test_at_most_two_are_hashed_at_a_time_and_too_many_are_sent_away(monke
         return True
 
     monkeypatch.setattr(passwords, "_verify", slow)
-    results = await asyncio.gather(*(passwords.verify("hash", "p") for _ in range(80)), return_exceptions=True)
+    asking = [asyncio.create_task(passwords.verify("hash", "p")) for _ in range(80)]
+    await asyncio.sleep(0)  # each one gets as far as its place, or is sent away
+    everybody_asked.set()
+    results = await asyncio.gather(*asking, return_exceptions=True)
     assert most == 2
     assert sum(result is True for result in results) == 64
     assert sum(isinstance(result, Unavailable) for result in results) == 16
