@@ -3,12 +3,12 @@
 import pulumi
 
 from infra import settings
-from infra.local import environment as local_environment
+from infra.environments import dev
 
 stack = settings.load()
 
 if stack.environment == "dev":
-    local_environment.deploy(stack)
+    dev.deploy(stack)
 else:
     raise pulumi.RunError(
         f"Pulumi.{stack.name}.yaml: the settings are valid, but the resources of {stack.environment} are not declared "

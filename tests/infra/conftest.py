@@ -9,7 +9,7 @@ import pytest
 from pulumi.runtime import mocks
 
 from infra import settings
-from infra.local import environment
+from infra.environments import dev as environment
 
 NAME = "unit"
 

@@ -3,7 +3,8 @@
 import pulumi
 import pulumi_docker as docker
 
-from infra.local import container, image
+from infra.container import local as container
+from infra.image import local as image
 from infra.settings import Settings
 
 

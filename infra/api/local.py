@@ -7,10 +7,10 @@ import pulumi
 import pulumi_docker as docker
 
 from infra import release
+from infra.cache.local import Cache
+from infra.container import local as container
+from infra.database.local import Database
 from infra.generated_secret import GeneratedSecret
-from infra.local import container
-from infra.local.cache import Cache
-from infra.local.database import Database
 from infra.settings import Settings
 
 # Docker hands out its networks from the private ranges of RFC 1918; within the stack's own, only nginx talks to a

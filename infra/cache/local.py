@@ -3,8 +3,9 @@
 import pulumi
 import pulumi_docker as docker
 
+from infra.container import local as container
 from infra.generated_secret import GeneratedSecret
-from infra.local import container, image
+from infra.image import local as image
 from infra.settings import Settings
 
 

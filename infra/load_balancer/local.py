@@ -3,7 +3,7 @@
 import pulumi
 import pulumi_docker as docker
 
-from infra.local import container
+from infra.container import local as container
 from infra.settings import Settings
 
 # For the other containers of the stack.

@@ -6,8 +6,10 @@ import pulumi
 import pulumi_docker as docker
 
 from infra import release
+from infra.container import local as container
 from infra.generated_secret import GeneratedSecret
-from infra.local import container, image, load_balancer
+from infra.image import local as image
+from infra.load_balancer import local as load_balancer
 from infra.settings import Settings
 
 

@@ -5,14 +5,16 @@ from collections.abc import Mapping
 import pulumi
 
 from infra import outputs, release
-from infra.local import image, migration, network
-from infra.local.api import Api
-from infra.local.cache import Cache
-from infra.local.database import Database
-from infra.local.fakes import Fakes
-from infra.local.load_balancer import LoadBalancer
-from infra.local.metrics import Metrics
-from infra.local.object_store import ObjectStore
+from infra.api.local import Api
+from infra.backups.local import ObjectStore
+from infra.cache.local import Cache
+from infra.database.local import Database
+from infra.fakes.local import Fakes
+from infra.image import local as image
+from infra.load_balancer.local import LoadBalancer
+from infra.metrics.local import Metrics
+from infra.migration import local as migration
+from infra.network import local as network
 from infra.settings import Keys, Settings
 
 

@@ -7,7 +7,7 @@ import pulumi
 import pulumi_docker as docker
 
 from infra import labels
-from infra.local import SCRATCH
+from infra.container import SCRATCH
 
 
 @dataclass(frozen=True)

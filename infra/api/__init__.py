@@ -1,0 +1,1 @@
+"""The API: containers on dev, ECS Fargate in the cloud."""

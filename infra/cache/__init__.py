@@ -1,0 +1,1 @@
+"""Valkey: a container on dev, ElastiCache in the cloud, or one that lives elsewhere."""

@@ -1,0 +1,1 @@
+"""What each environment consists of, composed from the rooms."""

@@ -1,0 +1,1 @@
+"""Stand-ins for Stripe and v0 on dev."""

@@ -1,0 +1,1 @@
+"""A Docker network on dev, a VPC in the cloud."""
