@@ -4,9 +4,11 @@ Everything else takes values of these types; nothing but `load` reads Pulumi's c
 """
 
 import difflib
+import ipaddress
 import json
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, get_args
 
 import pulumi
@@ -19,8 +21,11 @@ from pydantic import (
     SecretStr,
     StringConstraints,
     ValidationError,
+    field_validator,
     model_validator,
 )
+
+from infra import offers
 
 PROJECT = "nuggetwise"
 
@@ -65,21 +70,45 @@ class Api(Section):
     )
     pool_size: int = Field(default=10, ge=1, le=50, description="database connections per replica, from 1 to 50")
     hostname: Hostname | None = Field(default=None, description="a host name such as api-staging.nuggetwise.com")
+    task_cpu: int = Field(default=512, description="CPU units of a Fargate task, such as 512 (half a core)")
+    task_memory: int = Field(default=1024, description="MiB of a Fargate task, such as 1024")
 
 
 class Database(Section):
-    """Where PostgreSQL runs."""
+    """Where PostgreSQL runs. One that lives elsewhere (`external`) brings its URLs."""
 
-    kind: Literal["container", "rds"] = Field(description="container (dev) or rds (staging, production)")
+    kind: Literal["container", "rds", "external"] = Field(
+        description="container (dev), rds (staging, production) or external"
+    )
     max_connections: int = Field(default=100, ge=20, le=5000, description="a whole number from 20 to 5000")
+    generation: int = Field(
+        default=1, ge=1, le=999, description="a whole number, one higher for each rebuild beside an earlier database"
+    )
+    instance_class: str = Field(default="db.t4g.small", description="an RDS instance class such as db.m7g.large")
+    storage: int = Field(default=20, ge=20, le=16384, description="GiB to begin with, from 20 to 16384")
+    max_storage: int = Field(
+        default=100, ge=22, le=65536, description="GiB up to which RDS grows the storage by itself"
+    )
+    multi_az: bool = Field(default=False, description="true or false: a standby in a second zone")
+    backup_days: int = Field(default=7, ge=1, le=35, description="days that RDS can go back to, from 1 to 35")
+    url: Secret | None = Field(default=None, description="the API's URL of an external database, a secret")
+    owner_url: Secret | None = Field(
+        default=None, description="the owner's URL of an external database, direct and not through a pooler, a secret"
+    )
 
 
 class Cache(Section):
-    """Where Valkey runs."""
+    """Where Valkey runs. One that lives elsewhere (`external`) brings its URL."""
 
-    kind: Literal["container", "elasticache"] = Field(
-        description="container (dev) or elasticache (staging, production)"
+    kind: Literal["container", "elasticache", "external"] = Field(
+        description="container (dev), elasticache (staging, production) or external"
     )
+    generation: int = Field(
+        default=1, ge=1, le=999, description="a whole number, one higher for each rebuild beside an earlier cache"
+    )
+    node_type: str = Field(default="cache.t4g.micro", description="an ElastiCache node type such as cache.m7g.large")
+    replicas: int = Field(default=0, ge=0, le=5, description="failover replicas, from 0 to 5")
+    url: Secret | None = Field(default=None, description="the URL of an external cache (rediss://...), a secret")
 
 
 class RateLimits(Section):
@@ -99,8 +128,61 @@ class Backups(Section):
 class Aws(Section):
     """Where the cloud environments run."""
 
+    account: str | None = Field(default=None, pattern=r"^\d{12}$", description="the AWS account's number, 12 digits")
     region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="an AWS region such as eu-central-1")
     copy_region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="a second AWS region such as eu-west-1")
+
+
+class Network(Section):
+    """The VPC. Each NAT gateway costs by the hour and by the gigabyte; with one, its zone's loss cuts the way out."""
+
+    cidr: str = Field(default="10.20.0.0/16", description="a private network of size /16, such as 10.20.0.0/16")
+    zones: int = Field(default=2, ge=2, le=3, description="availability zones, 2 or 3")
+    nat_gateways: int = Field(default=1, ge=1, le=3, description="NAT gateways, from 1 to the number of zones")
+
+    @field_validator("cidr")
+    @classmethod
+    def _private(cls, value: str) -> str:
+        network = ipaddress.ip_network(value)
+        if network.version != 4 or network.prefixlen != 16 or not network.is_private:
+            raise ValueError(value)
+        return value
+
+
+class Cloudflare(Section):
+    """The zone that the names of staging and production are in."""
+
+    zone: Hostname = Field(default="nuggetwise.com", description="the zone's name, such as nuggetwise.com")
+    zone_id: str | None = Field(
+        default=None, pattern=r"^[0-9a-f]{32}$", description="the zone's id (its overview page shows it)"
+    )
+
+
+class Frontend(Section):
+    """The Next.js app, which Vercel builds from its own repository."""
+
+    repository: str | None = Field(
+        default=None, pattern=r"^[\w.-]+/[\w.-]+$", description="the app's repository on GitHub, such as owner/name"
+    )
+    branch: str = Field(default="main", pattern=r"^[\w./-]+$", description="the branch that the domain shows")
+    team: str | None = Field(default=None, pattern=r"^team_\w+$", description="the id of the team on Vercel (team_...)")
+    stripe_publishable_key: str | None = Field(
+        default=None, pattern=r"^pk_\w+$", description="Stripe's publishable key (pk_...)"
+    )
+    ga_tracking_id: str | None = Field(default=None, pattern=r"^(G|UA)-[\w-]+$", description="an id such as G-XXXXXXX")
+    hotjar_id: str | None = Field(default=None, pattern=r"^\d+$", description="a site id, digits only")
+
+
+class Watch(Section):
+    """Who is told of what."""
+
+    email: str | None = Field(
+        default=None, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", description="the address that alarms are sent to"
+    )
+    monthly_budget: int = Field(default=200, ge=1, description="US dollars a month above which the budget alarm rings")
+    log_days: int = Field(
+        default=90, description="days that logs are kept, one of those CloudWatch offers: 30, 60, 90 …"
+    )
 
 
 class Plan(Section):
@@ -154,10 +236,43 @@ class Settings(Section):
     """Without them a dev stack runs fakes of Stripe and v0."""
     rate_limits: RateLimits = RateLimits()
     aws: Aws | None = None
+    network: Network = Network()
+    cloudflare: Cloudflare = Cloudflare()
+    frontend: Frontend = Frontend()
+    watch: Watch = Watch()
+    image: str | None = Field(
+        default=None, pattern=r"^sha256:[0-9a-f]{64}$", description="the digest of a published image (sha256:...)"
+    )
+    """Deploys that image; without it the image is built and published. Neither dev nor its fakes look at it."""
+    bootstrap: str = Field(
+        default="organization/nuggetwise-bootstrap/global",
+        pattern=r"^[\w.-]+/nuggetwise-bootstrap/[\w.-]+$",
+        description="the bootstrap stack, such as organization/nuggetwise-bootstrap/global",
+    )
+    break_glass: bool = Field(
+        default=False, description="true or false: true lets the next `up` take the protection off, so that all may go"
+    )
+
+    @property
+    def deletion_protection(self) -> bool:
+        """Whether AWS itself refuses to delete what holds data."""
+        return not self.break_glass
+
+    @property
+    def protect(self) -> bool:
+        """Whether Pulumi refuses to delete what holds data."""
+        return self.environment == "production" and not self.break_glass
 
     @model_validator(mode="after")
     def check_what_must_hold_together(self) -> "Settings":
-        problems = [*self._wrong_kinds(), *self._production_names(), *self._too_many_connections()]
+        problems = [
+            *self._wrong_kinds(),
+            *self._missing(),
+            *self._not_offered(),
+            *self._outside_the_zone(),
+            *self._production_names(),
+            *self._too_many_connections(),
+        ]
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -165,24 +280,96 @@ class Settings(Section):
     def _wrong_kinds(self) -> list[str]:
         problems: list[str] = []
         dev = self.environment == "dev"
-        if (self.database.kind == "container") is not dev:
+        if self.database.kind != "external" and (self.database.kind == "container") is not dev:
             problems.append(f"database.kind: {self.database.kind} does not go with environment {self.environment}")
-        if (self.cache.kind == "container") is not dev:
+        if self.cache.kind != "external" and (self.cache.kind == "container") is not dev:
             problems.append(f"cache.kind: {self.cache.kind} does not go with environment {self.environment}")
+        if dev and "external" in (self.database.kind, self.cache.kind):
+            problems.append("database.kind, cache.kind: external is for staging and production; dev runs containers")
         if dev and self.port is None:
             problems.append("port: is missing; a dev stack needs one, e.g. port: 8080")
         if not dev and self.port is not None:
             problems.append("port: only a dev stack publishes a port on this machine; remove the key")
-        if not dev and self.aws is None:
-            problems.append(f"aws: is missing; {self.environment} needs aws.region and aws.copy_region")
-        if not dev and self.api.hostname is None:
-            problems.append(f"api.hostname: is missing; {self.environment} needs the API's public name")
         if self.keys and self.plans.pro.stripe_price is None:
             problems.append("plans.pro.stripe_price: is missing; with keys of Stripe it must be the price to sell")
         if self.aws and self.aws.region == self.aws.copy_region:
             problems.append("aws.copy_region: is the same as aws.region; a copy must survive the loss of a region")
         if self.api.max_replicas is not None and self.api.max_replicas < self.api.replicas:
             problems.append("api.max_replicas: is below api.replicas; raise it or lower api.replicas")
+        return problems
+
+    def _missing(self) -> list[str]:
+        """What staging and production cannot be without, each with the command that sets it."""
+        if self.environment == "dev":
+            return []
+        wanted = {
+            "aws.account": (self.aws and self.aws.account, False),
+            "aws.region": (self.aws, False),
+            "aws.copy_region": (self.aws, False),
+            "api.hostname": (self.api.hostname, False),
+            "backups.copy_bucket": (self.backups.copy_bucket, False),
+            "cloudflare.zone_id": (self.cloudflare.zone_id, False),
+            "frontend.repository": (self.frontend.repository, False),
+            "frontend.stripe_publishable_key": (self.frontend.stripe_publishable_key, False),
+            "watch.email": (self.watch.email, False),
+            **{f"keys.{name}": (self.keys, True) for name in Keys.model_fields},
+            # With the keys there, its absence is a contradiction that is told elsewhere.
+            "plans.pro.stripe_price": (self.keys or self.plans.pro.stripe_price, False),
+        }
+        if self.database.kind == "external":
+            wanted |= {"database.url": (self.database.url, True), "database.owner_url": (self.database.owner_url, True)}
+        if self.cache.kind == "external":
+            wanted["cache.url"] = (self.cache.url, True)
+        return [
+            f"{key}: is missing; `{set_command(self.name, key, secret=secret)}` sets it to {_described(key.split('.'))}"
+            for key, (value, secret) in wanted.items()
+            if not value
+        ]
+
+    def _not_offered(self) -> list[str]:
+        problems: list[str] = []
+        memories = offers.FARGATE.get(self.api.task_cpu)
+        if memories is None:
+            offered = ", ".join(map(str, offers.FARGATE))
+            problems.append(f"api.task_cpu: Fargate has no {self.api.task_cpu}; it offers {offered}")
+        elif self.api.task_memory not in memories:
+            problems.append(
+                f"api.task_memory: Fargate has no {self.api.task_memory} MiB with {self.api.task_cpu} CPU units; it "
+                f"offers {', '.join(map(str, memories))}"
+            )
+        for key, value, offered in (
+            ("database.instance_class", self.database.instance_class, offers.RDS),
+            ("cache.node_type", self.cache.node_type, offers.ELASTICACHE),
+        ):
+            if value not in offered:
+                near = difflib.get_close_matches(value, sorted(offered), n=1, cutoff=0)[0]
+                problems.append(f"{key}: AWS has no {value} for this; the nearest that it offers is {near}")
+        if self.watch.log_days not in offers.LOG_RETENTION:
+            days = ", ".join(map(str, sorted(offers.LOG_RETENTION)))
+            problems.append(
+                f"watch.log_days: CloudWatch does not keep logs {self.watch.log_days} days; it offers {days}"
+            )
+        # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PIOPS.Autoscaling.html
+        if self.database.max_storage * 10 < self.database.storage * 11:
+            problems.append("database.max_storage: must be at least a tenth above database.storage")
+        if self.network.nat_gateways > self.network.zones:
+            problems.append("network.nat_gateways: more than zones; one in each zone is the most that is of use")
+        return problems
+
+    def _outside_the_zone(self) -> list[str]:
+        if self.environment == "dev":
+            return []
+        zone = self.cloudflare.zone
+        names = {"api.hostname": self.api.hostname, "frontend_url": self.frontend_url.split("://")[1]}
+        problems = [
+            f"{key}: {name} is not in the zone {zone} (cloudflare.zone)"
+            for key, name in names.items()
+            if name and name != zone and not name.endswith(f".{zone}")
+        ]
+        hostname = self.api.hostname or ""
+        if hostname.endswith(f".{zone}") and "." in hostname.removesuffix(f".{zone}"):
+            # https://developers.cloudflare.com/ssl/edge-certificates/universal-ssl/limitations/
+            problems.append(f"api.hostname: {hostname} is two levels below {zone}; Cloudflare's certificate covers one")
         return problems
 
     def _production_names(self) -> list[str]:
@@ -213,6 +400,11 @@ class Settings(Section):
         ]
 
 
+def set_command(stack: str, key: str, *, secret: bool = False) -> str:
+    """The command that sets `key` (`aws.account`) of a stack."""
+    return f"pulumi config set -s {stack} {'--secret ' if secret else ''}--path {PROJECT}:{key}"
+
+
 def parse(stack: str, config: Mapping[str, Any]) -> Settings:
     """Settings of `stack` from Pulumi's raw configuration, whose keys are `namespace:key` and whose values are text.
 
@@ -233,18 +425,66 @@ def parse(stack: str, config: Mapping[str, Any]) -> Settings:
         raise SettingsError("\n".join(lines)) from None
 
 
+# Blocks and keys that are secrets, or hold some: the key to set, for the message that one stands there in clear.
+SECRET_KEYS = {
+    "keys": ("v0_api_key", "stripe_secret_key", "stripe_webhook_secret"),
+    "database": ("url", "owner_url"),
+    "cache": ("url",),
+}
+
+# Credentials that the providers themselves read: the setting or the variable, and who gives them out.
+CREDENTIALS = {
+    "cloudflare:apiToken": ("CLOUDFLARE_API_TOKEN", "a token of Cloudflare that may edit the zone's DNS"),
+    "vercel:apiToken": ("VERCEL_API_TOKEN", "a token of Vercel"),
+}
+
+
 def load() -> Settings:
-    """Settings of the stack that this program runs for."""
-    stack, keys = pulumi.get_stack(), f"{PROJECT}:keys"
+    """Settings of the stack that this program runs for.
+
+    Raises SettingsError with everything that is wrong or missing, the providers' credentials included.
+    """
+    stack = pulumi.get_stack()
     config = {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}
     # Each language host tells in one of these ways which keys are secret.
-    known_secret = runtime_config.is_config_secret(keys) or keys in runtime_config.get_config_secret_keys_env()
-    if keys in config and not known_secret:
-        raise SettingsError(
-            f"Pulumi.{stack}.yaml: {keys}: stands there in clear; remove it, replace the keys at Stripe and v0, and "
-            f"use `pulumi config set --secret --path '{keys}.v0_api_key'` and the like"
-        )
-    return parse(stack, config)
+    secret = {
+        k for k in config if runtime_config.is_config_secret(k) or k in runtime_config.get_config_secret_keys_env()
+    }
+    problems = [*_in_clear(stack, config, secret), *missing_credentials(stack, config, os.environ)]
+    try:
+        settings = parse(stack, config)
+    except SettingsError as error:
+        raise SettingsError("\n".join([str(error), *problems])) from None
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return settings
+
+
+def _in_clear(stack: str, config: Mapping[str, Any], secret: set[str]) -> list[str]:
+    problems: list[str] = []
+    for name, fields in SECRET_KEYS.items():
+        key = f"{PROJECT}:{name}"
+        block = _decoded(config.get(key))
+        present = [field for field in fields if isinstance(block, dict) and field in block]
+        if key in config and key not in secret and (present or not isinstance(block, dict)):
+            field = (present or list(fields))[0]
+            problems.append(
+                f"Pulumi.{stack}.yaml: {key}: stands there in clear; remove it, replace what was there where it came "
+                f"from, and use `{set_command(stack, f'{name}.{field}', secret=True)}` and the like"
+            )
+    return problems
+
+
+def missing_credentials(stack: str, config: Mapping[str, Any], variables: Mapping[str, str]) -> list[str]:
+    """What a cloud stack's providers need and neither the settings nor the environment give."""
+    if config.get(f"{PROJECT}:environment") not in ("staging", "production"):
+        return []
+    return [
+        f"Pulumi.{stack}.yaml: {key}: is missing; `pulumi config set -s {stack} --secret {key}` or the variable "
+        f"{variable} sets it to {what}"
+        for key, (variable, what) in CREDENTIALS.items()
+        if not config.get(key) and not variables.get(variable)
+    ]
 
 
 def _decoded(value: Any) -> Any:
@@ -269,11 +509,12 @@ def _explained(file: str, error: dict[str, Any]) -> list[str]:
         near = difflib.get_close_matches(path[-1], known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known))}"
         return [f"{key}: unknown setting; {hint}"]
-    shown = "what stands there" if path[0] in ("keys", "sentry_dsn") else json.dumps(error["input"], default=str)
+    hidden = path[0] in ("keys", "sentry_dsn") or path[-1] in ("url", "owner_url")
+    shown = "what stands there" if hidden else json.dumps(error["input"], default=str)
     return [f"{key}: {shown} is not right; it must be {_described(path)}"]
 
 
-def _section(path: list[str]) -> type[BaseModel]:
+def _section(path: Sequence[str]) -> type[BaseModel]:
     model: type[BaseModel] = Settings
     for part in path:
         annotation = model.model_fields[part].annotation
@@ -282,14 +523,14 @@ def _section(path: list[str]) -> type[BaseModel]:
     return model
 
 
-def _known(path: list[str]) -> list[str]:
+def _known(path: Sequence[str]) -> list[str]:
     return [name for name in _section(path).model_fields if name != "name"]
 
 
-def _described(path: list[str]) -> str:
+def _described(path: Sequence[str]) -> str:
     field = _section(path[:-1]).model_fields[path[-1]]
     if field.description:
         return field.description
-    if path == ["name"]:
+    if list(path) == ["name"]:
         return "a lower-case letter, then at most 30 lower-case letters, digits and hyphens"
     return "a block with " + ", ".join(_known(path))

@@ -9,7 +9,8 @@ from pulumi.runtime import rpc
 
 from infra import release, settings
 
-from .conftest import Recorded, dev_settings, record
+from .conftest import dev_settings, record
+from .recording import Recorded
 
 
 def named(containers: list[Recorded], component: str) -> list[Recorded]:

@@ -4,7 +4,8 @@ import pytest
 
 from infra import labels, release
 
-from .conftest import NAME, Recorded
+from .conftest import NAME
+from .recording import Recorded
 
 EVERY = pytest.mark.parametrize("index", range(10))
 

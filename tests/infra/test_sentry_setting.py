@@ -2,7 +2,8 @@
 
 from infra import settings
 
-from .conftest import Recorded, dev_settings, record
+from .conftest import dev_settings, record
+from .recording import Recorded
 from .test_dev_stack import named
 
 DSN = "https://publickey@sentry.test/1"

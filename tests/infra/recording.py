@@ -1,0 +1,181 @@
+"""Runs a program, or a part of one, against mocks that record every registration."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from pulumi.runtime import mocks, rpc
+
+from infra import settings
+
+ACCOUNT = "123456789012"
+ZONE_ID = "0123456789abcdef0123456789abcdef"
+
+# What the bootstrap stack hands to staging and production.
+BOOTSTRAP_OUTPUTS: dict[str, Any] = {
+    "registry_repository": "nuggetwise/api",
+    "ops_repository": "nuggetwise/ops",
+    "origin_pull_ca": "-----BEGIN CERTIFICATE-----\nrehearsed\n-----END CERTIFICATE-----\n",
+}
+
+# Answers to what a program may ask a provider (a preview asks too, so each must be something that answers then).
+CALLS: dict[str, dict[str, Any]] = {
+    "aws:index/getAvailabilityZones:getAvailabilityZones": {
+        "names": ["eu-central-1a", "eu-central-1b", "eu-central-1c"],
+        "zoneIds": ["euc1-az2", "euc1-az3", "euc1-az1"],
+    },
+    "aws:ecr/getRepository:getRepository": {
+        "arn": f"arn:aws:ecr:eu-central-1:{ACCOUNT}:repository/nuggetwise/api",
+        "repositoryUrl": f"{ACCOUNT}.dkr.ecr.eu-central-1.amazonaws.com/nuggetwise/api",
+    },
+    "aws:ecr/getImages:getImages": {"imageIds": []},
+    "aws:ecr/getAuthorizationToken:getAuthorizationToken": {
+        "userName": "AWS",
+        "password": "a-password-of-twelve-hours",
+        "proxyEndpoint": f"https://{ACCOUNT}.dkr.ecr.eu-central-1.amazonaws.com",
+    },
+    "cloudflare:index/getIpRanges:getIpRanges": {
+        "ipv4Cidrs": ["173.245.48.0/20", "103.21.244.0/22"],
+        "ipv6Cidrs": ["2400:cb00::/32"],
+    },
+}
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One resource as the engine would have received it. Inputs carry the provider's own names (camelCase)."""
+
+    type: str
+    name: str
+    inputs: dict[str, Any]
+
+
+class Recorder(mocks.Mocks):
+    def __init__(self, calls: Mapping[str, dict[str, Any]]) -> None:
+        self.resources: list[Recorded] = []
+        self._calls = {**CALLS, **calls}
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        inputs = dict(args.inputs)
+        if args.typ == "pulumi:pulumi:StackReference":
+            return inputs["name"], {**inputs, "outputs": BOOTSTRAP_OUTPUTS}
+        self.resources.append(Recorded(args.typ, args.name, inputs))
+        outputs: dict[str, Any] = {"name": f"{args.name}-0a1b2c", **inputs}
+        if args.typ.startswith("aws:"):
+            outputs.setdefault("arn", f"arn:aws:mock:eu-central-1:{ACCOUNT}:{args.name}")
+        match args.typ:
+            case "docker:index/remoteImage:RemoteImage":
+                outputs["imageId"] = f"sha256:{args.name}"
+            case "docker:index/registryImage:RegistryImage":
+                outputs["sha256Digest"] = "sha256:" + "ab" * 32
+            case "pulumi-python:dynamic:GeneratedSecret":
+                outputs["value"] = (args.name.encode().hex() + "0" * 64)[:64]
+            case "pulumi-python:dynamic:MigrationRun":
+                outputs.update(exit_code=0, log="", schema_revision="0001")
+            case "pulumi-python:dynamic:CertificateAuthority" | "pulumi-python:dynamic:ServerCertificate":
+                outputs.update(certificate="PEM", private_key="PEM")
+            case "aws:rds/instance:Instance":
+                outputs.update(
+                    address=f"{args.name}.abc.eu-central-1.rds.amazonaws.com",
+                    port=5432,
+                    resourceId="db-ABCDEFGHIJKL",
+                    masterUserSecrets=[{"secretArn": f"arn:aws:secretsmanager:eu-central-1:{ACCOUNT}:secret:rds!db-1"}],
+                )
+            case "aws:elasticache/replicationGroup:ReplicationGroup":
+                outputs["primaryEndpointAddress"] = f"master.{args.name}.abc.euc1.cache.amazonaws.com"
+            case "aws:lb/loadBalancer:LoadBalancer":
+                outputs.update(
+                    dnsName=f"{args.name}-1.eu-central-1.elb.amazonaws.com",
+                    zoneId="Z215JYRZR1TBD5",
+                    arnSuffix=f"app/{args.name}/0123456789abcdef",
+                )
+            case "aws:lb/targetGroup:TargetGroup":
+                outputs["arnSuffix"] = f"targetgroup/{args.name}/0123456789abcdef"
+            case "aws:acm/certificate:Certificate":
+                outputs["domainValidationOptions"] = [
+                    {
+                        "domainName": inputs["domainName"],
+                        "resourceRecordName": f"_0a1b2c.{inputs['domainName']}.",
+                        "resourceRecordType": "CNAME",
+                        "resourceRecordValue": "_3d4e5f.acm-validations.aws.",
+                    }
+                ]
+            case _:
+                pass
+        return f"{args.name}-id", outputs
+
+    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
+        if args.token not in self._calls:
+            raise AssertionError(f"the program asks the provider for {args.token}, which no test expects")
+        return {**args.args, **self._calls[args.token]}
+
+
+def record(
+    stack: settings.Settings,
+    program: Callable[[settings.Settings], object],
+    calls: Mapping[str, dict[str, Any]] | None = None,
+) -> list[Recorded]:
+    """Runs `program(stack)` to its end, every registration drained, and returns what it registered.
+
+    `calls` adds to CALLS, or overrides it.
+    """
+    # A loop of its own: the API's tests, which run before, close the one that Pulumi would find.
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    recorder = Recorder(calls or {})
+    mocks.set_mocks(recorder, project=settings.PROJECT, stack=stack.name)
+
+    @pulumi.runtime.test
+    def run() -> None:
+        program(stack)
+
+    run()
+    return recorder.resources
+
+
+def unsealed(value: Any) -> Any:
+    """A recorded input without the wrapping that marks it as a secret."""
+    return value["value"] if is_secret(value) else value
+
+
+def is_secret(value: Any) -> bool:
+    """Whether a recorded input is marked as a secret."""
+    special = rpc._special_sig_key, rpc._special_secret_sig  # pyright: ignore[reportPrivateUsage]
+    return isinstance(value, dict) and value.get(special[0]) == special[1]
+
+
+def cloud_settings(environment: str = "production", **changes: Any) -> settings.Settings:
+    """Whole settings of a cloud stack, so that a test names only what it is about. A changed block replaces all of it."""
+    production = environment == "production"
+    return settings.Settings.model_validate(
+        {
+            "name": environment,
+            "environment": environment,
+            "frontend_url": "https://nuggetwise.com" if production else "https://staging.nuggetwise.com",
+            "api": {
+                "replicas": 3 if production else 2,
+                "max_replicas": 12 if production else 4,
+                "hostname": "api.nuggetwise.com" if production else "api-staging.nuggetwise.com",
+            },
+            "database": {
+                "kind": "rds",
+                "max_connections": 400,
+                "multi_az": production,
+                "backup_days": 35 if production else 7,
+            },
+            "cache": {"kind": "elasticache", "replicas": 1 if production else 0},
+            "backups": {
+                "bucket": "nuggetwise-backups" if production else "nuggetwise-backups-staging",
+                "copy_bucket": "nuggetwise-backups-copy" if production else "nuggetwise-backups-staging-copy",
+            },
+            "aws": {"account": ACCOUNT, "region": "eu-central-1", "copy_region": "eu-west-1"},
+            "network": {"cidr": "10.20.0.0/16", "zones": 3 if production else 2},
+            "cloudflare": {"zone": "nuggetwise.com", "zone_id": ZONE_ID},
+            "frontend": {"repository": "nuggetwise/web", "stripe_publishable_key": "pk_live_1"},
+            "watch": {"email": "ops@nuggetwise.com"},
+            "plans": {"pro": {"monthly_generations": 500, "stripe_price": "price_1"}},
+            "keys": {"stripe_secret_key": "sk_live_1", "stripe_webhook_secret": "whsec_1", "v0_api_key": "v1:1"},
+            **changes,
+        }
+    )
