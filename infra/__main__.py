@@ -1,16 +1,15 @@
 """What a stack consists of: its settings, and the environment that they describe."""
 
-import pulumi
-
 from infra import settings
-from infra.environments import dev
 
 stack = settings.load()
 
+# Imported when it is deployed: a dev stack does without the SDKs of three clouds, whose import takes seconds.
 if stack.environment == "dev":
+    from infra.environments import dev
+
     dev.deploy(stack)
 else:
-    raise pulumi.RunError(
-        f"Pulumi.{stack.name}.yaml: the settings are valid, but the resources of {stack.environment} are not declared "
-        "yet; only a dev stack can be deployed with this release"
-    )
+    from infra.environments import cloud
+
+    cloud.deploy(stack)

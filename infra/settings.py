@@ -267,7 +267,6 @@ class Settings(Section):
     def check_what_must_hold_together(self) -> "Settings":
         problems = [
             *self._wrong_kinds(),
-            *self._missing(),
             *self._not_offered(),
             *self._outside_the_zone(),
             *self._production_names(),
@@ -297,34 +296,6 @@ class Settings(Section):
         if self.api.max_replicas is not None and self.api.max_replicas < self.api.replicas:
             problems.append("api.max_replicas: is below api.replicas; raise it or lower api.replicas")
         return problems
-
-    def _missing(self) -> list[str]:
-        """What staging and production cannot be without, each with the command that sets it."""
-        if self.environment == "dev":
-            return []
-        wanted = {
-            "aws.account": (self.aws and self.aws.account, False),
-            "aws.region": (self.aws, False),
-            "aws.copy_region": (self.aws, False),
-            "api.hostname": (self.api.hostname, False),
-            "backups.copy_bucket": (self.backups.copy_bucket, False),
-            "cloudflare.zone_id": (self.cloudflare.zone_id, False),
-            "frontend.repository": (self.frontend.repository, False),
-            "frontend.stripe_publishable_key": (self.frontend.stripe_publishable_key, False),
-            "watch.email": (self.watch.email, False),
-            **{f"keys.{name}": (self.keys, True) for name in Keys.model_fields},
-            # With the keys there, its absence is a contradiction that is told elsewhere.
-            "plans.pro.stripe_price": (self.keys or self.plans.pro.stripe_price, False),
-        }
-        if self.database.kind == "external":
-            wanted |= {"database.url": (self.database.url, True), "database.owner_url": (self.database.owner_url, True)}
-        if self.cache.kind == "external":
-            wanted["cache.url"] = (self.cache.url, True)
-        return [
-            f"{key}: is missing; `{set_command(self.name, key, secret=secret)}` sets it to {_described(key.split('.'))}"
-            for key, (value, secret) in wanted.items()
-            if not value
-        ]
 
     def _not_offered(self) -> list[str]:
         problems: list[str] = []
@@ -418,11 +389,60 @@ def parse(stack: str, config: Mapping[str, Any]) -> Settings:
             values[name] = _decoded(value)
         elif namespace == PROJECT:
             raise SettingsError(f"{file}: {key}: a stack's name is not a setting; it is chosen with `-s` or STACK=")
+    missing = _missing(stack, values)
+    lines = [f"{file}: {PROJECT}:{key}: {text}" for key, text in missing.items()]
     try:
-        return Settings.model_validate(values)
+        settings = Settings.model_validate(values)
     except ValidationError as error:
-        lines = [line for detail in error.errors() for line in _explained(file, dict(detail))]
-        raise SettingsError("\n".join(lines)) from None
+        told = [detail for detail in error.errors() if ".".join(map(str, detail["loc"])) not in missing]
+        lines += [line for detail in told for line in _explained(file, dict(detail))]
+    else:
+        if not lines:
+            return settings
+    raise SettingsError("\n".join(lines))
+
+
+# What staging and production cannot be without, and which of it is secret.
+NEEDED_IN_THE_CLOUD = {
+    "aws.account": False,
+    "aws.region": False,
+    "aws.copy_region": False,
+    "api.hostname": False,
+    "backups.copy_bucket": False,
+    "cloudflare.zone_id": False,
+    "frontend.repository": False,
+    "frontend.stripe_publishable_key": False,
+    "watch.email": False,
+    "plans.pro.stripe_price": False,
+    **{f"keys.{name}": True for name in Keys.model_fields},
+}
+NEEDED_IF_EXTERNAL = {"database": ("database.url", "database.owner_url"), "cache": ("cache.url",)}
+
+
+def _missing(stack: str, values: Mapping[str, Any]) -> dict[str, str]:
+    """By key, what a cloud stack lacks, each with the command that sets it. Looks at the values as they came, so that
+    one mistake does not hide another."""
+    if values.get("environment") not in ("staging", "production"):
+        return {}
+    wanted = dict(NEEDED_IN_THE_CLOUD)
+    for block, keys in NEEDED_IF_EXTERNAL.items():
+        if _at(values, f"{block}.kind") == "external":
+            wanted |= dict.fromkeys(keys, True)
+    return {
+        key: f"is missing; `{set_command(stack, key, secret=secret)}` sets it to {_described(key.split('.'))}"
+        for key, secret in wanted.items()
+        if not _at(values, key)
+    }
+
+
+def _at(values: Mapping[str, Any], key: str) -> Any:
+    found: Any = values
+    for part in key.split("."):
+        # A block that is a secret as a whole is still sealed where only the file is read: it is there.
+        if isinstance(found, Mapping) and "secure" in found:
+            return found
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found
 
 
 # Blocks and keys that are secrets, or hold some: the key to set, for the message that one stands there in clear.

@@ -106,10 +106,10 @@ class Recorder(mocks.Mocks):
                 pass
         return f"{args.name}-id", outputs
 
-    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
         if args.token not in self._calls:
             raise AssertionError(f"the program asks the provider for {args.token}, which no test expects")
-        return {**args.args, **self._calls[args.token]}
+        return {**args.args, **self._calls[args.token]}, []
 
 
 def record(

@@ -30,9 +30,127 @@ def committed(stack: str) -> dict[str, Any]:
     return yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
 
 
+# What only the owner of the accounts can know, so that the committed files do not have it.
+FROM_THE_ACCOUNTS: dict[str, Any] = {
+    "aws": {"account": "123456789012"},
+    "cloudflare": {"zone_id": "0" * 32},
+    "frontend": {"repository": "nuggetwise/web", "stripe_publishable_key": "pk_test_1"},
+    "watch": {"email": "ops@nuggetwise.com"},
+    "keys": {name: {"secure": "v1:x"} for name in settings.Keys.model_fields},
+    "plans": {"pro": {"stripe_price": "price_1", "monthly_generations": 500}},
+}
+
+
+def complete(stack: str, **changes: Any) -> dict[str, Any]:
+    """The committed settings of a stack, completed as `pulumi config set` would, and changed block by block."""
+    config = committed(stack)
+    blocks = {**(FROM_THE_ACCOUNTS if stack != "dev" else {})}
+    for name, block in [*blocks.items(), *changes.items()]:
+        key = f"nuggetwise:{name}"
+        config[key] = {**config.get(key, {}), **block} if isinstance(block, dict) else block
+    return config
+
+
 @pytest.mark.parametrize("stack", ["dev", "staging", "production"])
-def test_the_committed_settings_are_valid(stack: str) -> None:
-    assert settings.parse(stack, committed(stack)).environment == stack
+def test_the_committed_settings_are_valid_once_the_accounts_are_known(stack: str) -> None:
+    assert settings.parse(stack, complete(stack)).environment == stack
+
+
+@pytest.mark.parametrize("stack", ["staging", "production"])
+def test_everything_that_is_missing_is_named_at_once_with_the_command_that_sets_it(stack: str) -> None:
+    with pytest.raises(settings.SettingsError) as caught:
+        settings.parse(stack, committed(stack))
+    lines = str(caught.value).splitlines()
+    assert all(": is missing; `pulumi config set" in line for line in lines)
+    assert {line.split(": ")[1].removeprefix("nuggetwise:") for line in lines} == {
+        "aws.account",
+        "cloudflare.zone_id",
+        "frontend.repository",
+        "frontend.stripe_publishable_key",
+        "watch.email",
+        "keys.stripe_secret_key",
+        "keys.stripe_webhook_secret",
+        "keys.v0_api_key",
+        "plans.pro.stripe_price",
+    }
+    assert (
+        f"`pulumi config set -s {stack} --path nuggetwise:aws.account` sets it to the AWS account's number" in lines[0]
+    )
+    secret = next(line for line in lines if "keys.v0_api_key" in line)
+    assert f"`pulumi config set -s {stack} --secret --path nuggetwise:keys.v0_api_key`" in secret
+
+
+def test_one_mistake_hides_no_missing_value() -> None:
+    config = {**committed("production"), "nuggetwise:keys": {"v0_api_key": "v1:1"}, "nuggetwise:port": "no number"}
+    with pytest.raises(settings.SettingsError) as caught:
+        settings.parse("production", config)
+    told = [line.split(": ")[1] for line in str(caught.value).splitlines()]
+    assert {"nuggetwise:aws.account", "nuggetwise:keys.stripe_secret_key", "nuggetwise:port"} <= set(told)
+    assert "nuggetwise:keys.v0_api_key" not in told
+    assert len(told) == len(set(told)), "nothing is told twice"
+
+
+def test_an_external_database_and_cache_need_their_urls_as_secrets() -> None:
+    blocks: dict[str, Any] = {"database": {"kind": "external"}, "cache": {"kind": "external"}}
+    with pytest.raises(settings.SettingsError) as caught:
+        settings.parse("staging", complete("staging", **blocks))
+    for key in ("database.url", "database.owner_url", "cache.url"):
+        assert f"`pulumi config set -s staging --secret --path nuggetwise:{key}`" in str(caught.value)
+    urls = {"url": {"secure": "v1:hunter2"}, "owner_url": {"secure": "v1:hunter2"}}
+    given = complete(
+        "staging",
+        database={"kind": "external", **urls},
+        cache={"kind": "external", "url": urls["url"]},
+    )
+    assert "hunter2" not in repr(settings.parse("staging", given))
+
+
+@pytest.mark.parametrize(
+    ("block", "change", "expected"),
+    [
+        ("api", {"task_cpu": 500}, "api.task_cpu: Fargate has no 500; it offers 256, 512, 1024"),
+        (
+            "api",
+            {"task_memory": 512},
+            "api.task_memory: Fargate has no 512 MiB with 512 CPU units; it offers 1024, 2048",
+        ),
+        ("database", {"instance_class": "db.m7g.lrge"}, "the nearest that it offers is db.m7g.large"),
+        ("cache", {"node_type": "db.t4g.micro"}, "cache.node_type: AWS has no db.t4g.micro for this"),
+        ("database", {"storage": 100, "max_storage": 105}, "database.max_storage: must be at least a tenth above"),
+        ("watch", {"log_days": 31}, "watch.log_days: CloudWatch does not keep logs 31 days"),
+        ("network", {"zones": 2, "nat_gateways": 3}, "network.nat_gateways: more than zones"),
+        ("network", {"cidr": "8.8.0.0/16"}, "network.cidr"),
+        ("network", {"cidr": "10.0.0.0/20"}, "network.cidr"),
+        ("api", {"hostname": "api.example.com"}, "api.hostname: api.example.com is not in the zone nuggetwise.com"),
+        ("api", {"hostname": "api.a.nuggetwise.com"}, "two levels below nuggetwise.com"),
+    ],
+)
+def test_what_does_not_exist_or_lies_elsewhere_is_refused(block: str, change: dict[str, Any], expected: str) -> None:
+    with pytest.raises(settings.SettingsError) as caught:
+        settings.parse("staging", complete("staging", **{block: change}))
+    assert expected in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_frontend_outside_the_zone_is_refused() -> None:
+    with pytest.raises(settings.SettingsError, match=r"frontend_url: web.example.com is not in the zone"):
+        settings.parse("production", complete("production", frontend_url="https://web.example.com"))
+
+
+def test_only_production_is_protected_by_pulumi_and_breaking_the_glass_takes_all_protection_off() -> None:
+    staging, production = (settings.parse(name, complete(name)) for name in ("staging", "production"))
+    assert (staging.protect, staging.deletion_protection) == (False, True)
+    assert (production.protect, production.deletion_protection) == (True, True)
+    broken = settings.parse("production", complete("production", break_glass=True))
+    assert (broken.protect, broken.deletion_protection) == (False, False)
+
+
+def test_credentials_of_the_providers_may_be_settings_or_variables() -> None:
+    config = {"nuggetwise:environment": "production", "vercel:apiToken": "x"}
+    (line,) = settings.missing_credentials("production", config, {})
+    assert "`pulumi config set -s production --secret cloudflare:apiToken` or the variable CLOUDFLARE_API_TOKEN" in line
+    assert settings.missing_credentials("production", config, {"CLOUDFLARE_API_TOKEN": "y"}) == []
+    assert settings.missing_credentials("dev", {"nuggetwise:environment": "dev"}, {}) == []
 
 
 def test_values_arrive_typed_whether_pulumi_hands_them_over_as_text_or_as_yaml() -> None:
@@ -46,7 +164,7 @@ def test_keys_of_other_namespaces_are_not_ours_to_judge() -> None:
 
 @pytest.mark.parametrize("stack", ["dev", "staging", "production"])
 def test_the_committed_limits_are_those_of_the_specification(stack: str) -> None:
-    limits = settings.parse(stack, committed(stack)).rate_limits
+    limits = settings.parse(stack, complete(stack)).rate_limits
     assert (limits.api, limits.auth) == (100, 5)
     assert settings.RateLimits() == limits, "also where nothing is said"
 
@@ -57,7 +175,8 @@ def test_an_unknown_key_is_named_with_its_file_and_the_key_that_was_meant() -> N
 
 def test_an_unknown_key_inside_a_block_is_named_with_what_the_block_knows() -> None:
     message = error_of(cache='{"kind": "container", "zzz": 1}')
-    assert message == "Pulumi.dev.yaml: nuggetwise:cache.zzz: unknown setting; known here: kind"
+    known = "generation, kind, node_type, replicas, url"
+    assert message == f"Pulumi.dev.yaml: nuggetwise:cache.zzz: unknown setting; known here: {known}"
 
 
 @pytest.mark.parametrize(
@@ -92,15 +211,14 @@ def test_more_connections_than_the_database_takes_are_refused_with_the_sum() -> 
 
 
 def test_staging_may_not_carry_productions_names() -> None:
-    config = {**committed("staging"), "nuggetwise:backups": {"bucket": "nuggetwise-backups", "copy_bucket": "copy"}}
+    config = complete("staging", backups={"bucket": "nuggetwise-backups", "copy_bucket": "copy"})
     with pytest.raises(settings.SettingsError, match="nuggetwise-backups belongs to production"):
         settings.parse("staging", config)
 
 
 def test_a_copy_in_the_same_region_is_no_copy() -> None:
-    aws = {"region": "eu-central-1", "copy_region": "eu-central-1"}
     with pytest.raises(settings.SettingsError, match=r"aws\.copy_region: is the same"):
-        settings.parse("production", {**committed("production"), "nuggetwise:aws": aws})
+        settings.parse("production", complete("production", aws={"copy_region": "eu-central-1"}))
 
 
 def test_a_dev_database_in_the_cloud_is_refused() -> None:
