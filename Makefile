@@ -12,7 +12,7 @@ MAKEFLAGS += --no-print-directory
 WITH_ENV := source toolchain/env.sh
 OPS := python -m ops --stack "$(STACK)"
 
-.PHONY: help up down status outputs logs psql env test lint format bench lock purge toolchain
+.PHONY: help up down status outputs logs psql rotate env test lint format rehearse bench lock purge toolchain
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/[$$][$$]/, "$$"); printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,10 @@ psql: ## Open psql on the stack's database
 	@$(WITH_ENV)
 	exec $(OPS) psql
 
+rotate: toolchain ## Replace a secret (SECRET=name; RETIRE=1: accept the value before it no more; YES=1: do not ask)
+	@$(WITH_ENV)
+	exec $(OPS) rotate "$(SECRET)" $(if $(filter 1 yes true,$(RETIRE)),--retire) $(if $(filter 1 yes true,$(YES)),--yes)
+
 env: ## Print the exports with which plain `pulumi` works: eval "$$(make env)"
 	@toolchain/env.sh
 
@@ -71,9 +75,15 @@ format: toolchain ## Format the code
 	ruff check --fix .
 	ruff format .
 
-bench: $(if $(COLD),,toolchain) ## Measure cold, warm and no-op times, each part named (minutes; API=1: the API's speed)
-	@$(WITH_ENV)
-	exec python -m bench$(if $(API),.api)
+rehearse: ## Take STACK=staging or production through its life, on stand-ins (INTERRUPTED=1, FAULTS=1: through mishaps)
+	@toolchain/install.sh --rehearsal
+	$(WITH_ENV)
+	exec python -m rehearsal.scenario $(if $(FAULTS),faults,$(if $(INTERRUPTED),interrupted,run)) --stack "$(STACK)"
+
+bench: $(if $(COLD),,toolchain) ## Measure cold, warm and no-op times, each part named (minutes; API=1: the API's speed; REHEARSAL=1: production's)
+	@$(if $(REHEARSAL),toolchain/install.sh --rehearsal)
+	$(WITH_ENV)
+	exec python -m bench$(if $(API),.api)$(if $(REHEARSAL),.rehearsal)
 
 lock: toolchain ## Compile the requirements anew from pyproject.toml
 	@$(WITH_ENV)

@@ -185,6 +185,14 @@ class Watch(Section):
     )
 
 
+class Schedules(Section):
+    """The daily backup and upkeep and the weekly restore test. Disabled they are declared all the same."""
+
+    enabled: bool = Field(
+        default=False, description="true or false: true runs the scheduled tasks and rings when one is missing"
+    )
+
+
 class Plan(Section):
     """What a plan allows."""
 
@@ -216,6 +224,31 @@ class Keys(Section):
     v0_api_key: Secret = Field(description="an API key of v0")
 
 
+class Rotation(Section):
+    """How often a secret was replaced: each higher `number` makes a new value, which is used beside the one before.
+
+    `retired` follows once nothing needs the value before any more; from then on only the new one is accepted.
+    """
+
+    number: int = Field(default=0, ge=0, description="a whole number, one higher for each new value")
+    retired: int = Field(default=0, ge=0, description="the last number whose earlier value is accepted no more")
+
+    @property
+    def is_retired(self) -> bool:
+        """Whether only the newest value counts."""
+        return self.retired == self.number
+
+
+class Rotations(Section):
+    """Generated secrets that `make rotate` replaces."""
+
+    jwt_secret: Rotation = Rotation()
+    encryption_key: Rotation = Rotation()
+    database_owner_password: Rotation = Rotation()
+    database_api_password: Rotation = Rotation()
+    cache_token: Rotation = Rotation()
+
+
 class Settings(Section):
     """All settings of a stack. `name` is the stack's own name, everything else stands in its file."""
 
@@ -234,12 +267,14 @@ class Settings(Section):
     plans: Plans = Plans()
     keys: Keys | None = None
     """Without them a dev stack runs fakes of Stripe and v0."""
+    rotations: Rotations = Rotations()
     rate_limits: RateLimits = RateLimits()
     aws: Aws | None = None
     network: Network = Network()
     cloudflare: Cloudflare = Cloudflare()
     frontend: Frontend = Frontend()
     watch: Watch = Watch()
+    schedules: Schedules = Schedules()
     image: str | None = Field(
         default=None, pattern=r"^sha256:[0-9a-f]{64}$", description="the digest of a published image (sha256:...)"
     )
@@ -267,6 +302,7 @@ class Settings(Section):
     def check_what_must_hold_together(self) -> "Settings":
         problems = [
             *self._wrong_kinds(),
+            *self._rotated(),
             *self._not_offered(),
             *self._outside_the_zone(),
             *self._production_names(),
@@ -296,6 +332,15 @@ class Settings(Section):
         if self.api.max_replicas is not None and self.api.max_replicas < self.api.replicas:
             problems.append("api.max_replicas: is below api.replicas; raise it or lower api.replicas")
         return problems
+
+    def _rotated(self) -> list[str]:
+        if self.environment == "dev" and self.rotations != Rotations():
+            return ["rotations: is for staging and production; in dev use `pulumi up --replace <URN of the secret>`"]
+        return [
+            f"rotations.{name}.retired: is {rotation.retired}, above rotations.{name}.number ({rotation.number})"
+            for name in Rotations.model_fields
+            if (rotation := getattr(self.rotations, name)).retired > rotation.number
+        ]
 
     def _not_offered(self) -> list[str]:
         problems: list[str] = []

@@ -28,6 +28,10 @@ def main() -> int:
     logs.add_argument("--follow", action="store_true", help="go on with new lines")
     psql = commands.add_parser("psql", help="psql on the stack's database")
     psql.add_argument("arguments", nargs="*", help="what psql is given, after --")
+    rotate = commands.add_parser("rotate", help="replace a secret of the stack")
+    rotate.add_argument("secret", help="its name")
+    rotate.add_argument("--retire", action="store_true", help="accept the value before it no more")
+    rotate.add_argument("--yes", action="store_true", help="do not ask before the update")
     arguments = parser.parse_args()
     try:
         return run(arguments)
@@ -50,6 +54,10 @@ def run(arguments: argparse.Namespace) -> int:
             from ops.down import down
 
             return down(arguments.stack, yes=arguments.yes)
+        case "rotate":
+            from ops.rotate import rotate
+
+            return rotate(arguments.stack, arguments.secret, retire=arguments.retire, yes=arguments.yes)
         case _:
             from ops import show
     match arguments.command:

@@ -39,6 +39,17 @@ def read(stack: str, port: int | None) -> settings.Settings:
     return parsed
 
 
+def load(stack: str) -> settings.Settings:
+    """Settings of a stack that has a file, in whatever environment.
+
+    Raises OperatorError when there is no file, or it is not YAML, and infra.settings.SettingsError for a wrong setting.
+    """
+    file = path_of(stack)
+    if not file.exists():
+        raise OperatorError(f"{file.name} does not exist: there is no stack {stack}")
+    return settings.parse(stack, _config(file))
+
+
 def create(new: settings.Settings) -> None:
     """Writes the file of a stack that has none: dev's, with the port of its own, and without dev's keys.
 

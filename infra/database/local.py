@@ -4,12 +4,12 @@ import pulumi
 import pulumi_docker as docker
 
 from infra.container import local as container
+from infra.database import API, NAME, OWNER
 from infra.generated_secret import GeneratedSecret
 from infra.image import local as image
 from infra.settings import Settings
 
-NAME = "nuggetwise"
-ADMIN, OWNER, API = "postgres", "nuggetwise_owner", "nuggetwise_api"
+ADMIN = "postgres"
 
 
 class Database(pulumi.ComponentResource):

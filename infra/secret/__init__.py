@@ -1,0 +1,1 @@
+"""Secrets that tasks read by their ARNs."""

@@ -1,0 +1,47 @@
+"""A secret in Secrets Manager, which a task reads by its ARN."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_aws as aws
+
+if TYPE_CHECKING:
+    from infra.key.aws import Keys
+    from infra.settings import Settings
+
+RECOVERY_WINDOW = 30  # days, the longest that Secrets Manager offers, in which a deletion can be taken back
+
+
+class Secret(pulumi.ComponentResource):
+    """One value, encrypted with the stack's own key and copied to the second region.
+
+    `arn` is what an IAM policy names. `reference` names this very value, for a container's `valueFrom`: another value
+    is another reference, so that a rotation starts new tasks, and older ones that restart keep the value they had.
+    """
+
+    arn: pulumi.Output[str]
+    reference: pulumi.Output[str]
+
+    def __init__(
+        self, name: str, settings: Settings, keys: Keys, value: pulumi.Input[str], opts: pulumi.ResourceOptions
+    ) -> None:
+        super().__init__("nuggetwise:aws:Secret", name, None, opts)
+        assert settings.aws is not None
+        child = pulumi.ResourceOptions(parent=self)
+        secret = aws.secretsmanager.Secret(
+            name,
+            kms_key_id=keys.secrets.arn,
+            recovery_window_in_days=RECOVERY_WINDOW,
+            replicas=[{"region": settings.aws.copy_region, "kms_key_id": keys.secrets.replica_arn}],
+            opts=child,
+        )
+        version = aws.secretsmanager.SecretVersion(
+            name, secret_id=secret.arn, secret_string=pulumi.Output.secret(value), opts=child
+        )
+        self.arn = secret.arn
+        # <arn>:<json key>:<version stage>:<version id>
+        # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
+        self.reference = pulumi.Output.concat(secret.arn, ":::", version.version_id)
+        self.register_outputs({})
