@@ -19,7 +19,11 @@ IMAGE_SOURCES: dict[str, tuple[str, ...]] = {
     "nginx": ("images/nginx",),
     "object-store": ("images/object-store",),
     "prometheus": ("images/prometheus",),
+    "ops": ("images/ops", "images/api/rds-ca.pem"),
 }
+
+# Images that no dev stack runs.
+CLOUD_ONLY = frozenset({"ops"})
 
 
 def content_digest(sources: Iterable[str], root: Path = ROOT) -> str:
@@ -46,9 +50,14 @@ def _files(path: Path) -> list[Path]:
     return sorted(p for p in found if "__pycache__" not in p.parts and p.suffix != ".pyc")
 
 
+def image_tag(image: str) -> str:
+    """The first 12 digits of the digest of the image's sources."""
+    return content_digest(IMAGE_SOURCES[image])[:12]
+
+
 def image_name(image: str) -> str:
-    """`nuggetwise/<image>:<first 12 digits of the digest of its sources>`."""
-    return f"nuggetwise/{image}:{content_digest(IMAGE_SOURCES[image])[:12]}"
+    """`nuggetwise/<image>:<tag>`."""
+    return f"nuggetwise/{image}:{image_tag(image)}"
 
 
 def api_base_name() -> str:
@@ -59,4 +68,4 @@ def api_base_name() -> str:
 def app_version() -> str:
     """The release that the API calls itself: the project's version and the digest of the image's sources."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return f"{project['version']}+{content_digest(IMAGE_SOURCES['api'])[:12]}"
+    return f"{project['version']}+{image_tag('api')}"

@@ -1,12 +1,11 @@
 """The API's replicas."""
 
-import base64
 from collections.abc import Mapping
 
 import pulumi
 import pulumi_docker as docker
 
-from infra import release
+from infra.api import variables
 from infra.cache.local import Cache
 from infra.container import local as container
 from infra.database.local import Database
@@ -38,25 +37,16 @@ class Api(pulumi.ComponentResource):
         super().__init__("nuggetwise:local:Api", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         environment: dict[str, pulumi.Input[str]] = {
-            "APP_VERSION": release.app_version(),
-            "DATABASE_POOL_SIZE": str(settings.api.pool_size),
             "DATABASE_URL": database.url,
-            "ENCRYPTION_KEY": GeneratedSecret(f"{name}-encryption-key", child).value.apply(encryption_key),
-            "ENVIRONMENT": settings.environment,
-            "FRONTEND_URL": settings.frontend_url,
+            "ENCRYPTION_KEY": GeneratedSecret(f"{name}-encryption-key", child).value.apply(variables.encryption_key),
             "JWT_SECRET": GeneratedSecret(f"{name}-jwt-secret", child).value,
-            "PORT": "3000",
-            "RATE_LIMIT_API": str(settings.rate_limits.api),
-            "RATE_LIMIT_AUTH": str(settings.rate_limits.auth),
             "REDIS_URL": cache.url,
-            "QUOTA_FREE": str(settings.plans.free.monthly_generations),
-            "QUOTA_PRO": str(settings.plans.pro.monthly_generations),
             "TRUSTED_PROXIES": TRUSTED_PROXIES,
+            **variables.plain(settings),
             **services,
         }
         if settings.sentry_dsn:
             environment["SENTRY_DSN"] = pulumi.Output.secret(settings.sentry_dsn.get_secret_value())
-            environment["SENTRY_TRACES_SAMPLE_RATE"] = str(settings.sentry_traces_sample_rate)
         for index in range(settings.api.replicas):
             container.run(
                 f"{name}-{index}",
@@ -76,11 +66,3 @@ class Api(pulumi.ComponentResource):
                 pulumi.ResourceOptions(parent=self, delete_before_replace=False),
             )
         self.register_outputs({})
-
-
-def encryption_key(digits: str) -> str:
-    """64 hexadecimal digits as the API wants its keys: `<key id>:<base64 of 32 bytes>`.
-
-    The id is taken from the key, so that another key has another id.
-    """
-    return f"{digits[:8]}:{base64.b64encode(bytes.fromhex(digits)).decode()}"

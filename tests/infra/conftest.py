@@ -1,11 +1,13 @@
 """The dev stack's program, run against mocks that record every registration."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from infra import settings
 from infra.environments import dev
+from infra.image import registry
 
 from . import recording
 from .recording import Recorded
@@ -32,6 +34,15 @@ def dev_settings(**changes: Any) -> settings.Settings:
             **changes,
         }
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def login_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keeps the login of a recorded stack out of the home of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        home = tmp_path_factory.mktemp("home")
+        patch.setattr(registry, "home", lambda: home)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,9 @@
 """Runs a program, or a part of one, against mocks that record every registration."""
 
 import asyncio
+import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
@@ -36,6 +37,8 @@ CALLS: dict[str, dict[str, Any]] = {
         "password": "a-password-of-twelve-hours",
         "proxyEndpoint": f"https://{ACCOUNT}.dkr.ecr.eu-central-1.amazonaws.com",
     },
+    # What a stack said of itself: the bootstrap stack, or this one when it was last deployed.
+    "pulumi:pulumi:readStackOutputs": {"outputs": BOOTSTRAP_OUTPUTS},
     "cloudflare:index/getIpRanges:getIpRanges": {
         "ipv4Cidrs": ["173.245.48.0/20", "103.21.244.0/22"],
         "ipv6Cidrs": ["2400:cb00::/32"],
@@ -50,18 +53,24 @@ class Recorded:
     type: str
     name: str
     inputs: dict[str, Any]
+    protected: bool = False
+    """Whether the engine refuses to delete it."""
+    retained: bool = False
+    """Whether it stays where it is when it is deleted from the stack."""
 
 
 class Recorder(mocks.Mocks):
     def __init__(self, calls: Mapping[str, dict[str, Any]]) -> None:
         self.resources: list[Recorded] = []
+        self.requests: dict[tuple[str, str], Any] = {}
         self._calls = {**CALLS, **calls}
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         inputs = dict(args.inputs)
         if args.typ == "pulumi:pulumi:StackReference":
             return inputs["name"], {**inputs, "outputs": BOOTSTRAP_OUTPUTS}
-        self.resources.append(Recorded(args.typ, args.name, inputs))
+        request = self.requests[args.typ, args.name]
+        self.resources.append(Recorded(args.typ, args.name, inputs, request.protect, request.retainOnDelete))
         outputs: dict[str, Any] = {"name": f"{args.name}-0a1b2c", **inputs}
         if args.typ.startswith("aws:"):
             outputs.setdefault("arn", f"arn:aws:mock:eu-central-1:{ACCOUNT}:{args.name}")
@@ -70,16 +79,30 @@ class Recorder(mocks.Mocks):
                 outputs["imageId"] = f"sha256:{args.name}"
             case "docker:index/registryImage:RegistryImage":
                 outputs["sha256Digest"] = "sha256:" + "ab" * 32
+            case "pulumi-python:dynamic:RotatingSecret":
+                # The engine makes it a secret; without one, mocks do not.
+                outputs["value"] = pulumi.Output.secret((args.name.encode().hex() + "0" * 64)[:64])
             case "pulumi-python:dynamic:GeneratedSecret":
                 outputs["value"] = (args.name.encode().hex() + "0" * 64)[:64]
             case "pulumi-python:dynamic:MigrationRun":
                 outputs.update(exit_code=0, log="", schema_revision="0001")
             case "pulumi-python:dynamic:CertificateAuthority" | "pulumi-python:dynamic:ServerCertificate":
                 outputs.update(certificate="PEM", private_key="PEM")
+            case "aws:secretsmanager/secretVersion:SecretVersion":
+                outputs["versionId"] = f"{args.name}-version"
+            case "aws:ecs/taskDefinition:TaskDefinition":
+                prefix = f"arn:aws:ecs:eu-central-1:{ACCOUNT}:task-definition/{inputs['family']}"
+                outputs.update(arn=f"{prefix}:7", arnWithoutRevision=prefix)
+            case "aws:kms/key:Key" | "aws:kms/replicaKey:ReplicaKey":
+                outputs["keyId"] = f"mrk-{args.name}"
+            case "aws:s3/bucket:Bucket":
+                outputs.setdefault("bucket", f"{args.name}-0a1b2c")
+                outputs["arn"] = f"arn:aws:s3:::{outputs['bucket']}"
+                return outputs["bucket"], outputs
             case "aws:rds/instance:Instance":
                 outputs.update(
                     address=f"{args.name}.abc.eu-central-1.rds.amazonaws.com",
-                    port=5432,
+                    port=5433,
                     resourceId="db-ABCDEFGHIJKL",
                     masterUserSecrets=[{"secretArn": f"arn:aws:secretsmanager:eu-central-1:{ACCOUNT}:secret:rds!db-1"}],
                 )
@@ -112,6 +135,18 @@ class Recorder(mocks.Mocks):
         return {**args.args, **self._calls[args.token]}, []
 
 
+class Monitor(mocks.MockMonitor):
+    """Hands the recorder what mocks are not told: a resource's options."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__(recorder)
+        self._recorder = recorder
+
+    def RegisterResource(self, request: Any) -> Any:
+        self._recorder.requests[request.type, request.name] = request
+        return super().RegisterResource(request)
+
+
 def record(
     stack: settings.Settings,
     program: Callable[[settings.Settings], object],
@@ -124,7 +159,7 @@ def record(
     # A loop of its own: the API's tests, which run before, close the one that Pulumi would find.
     asyncio.set_event_loop(asyncio.new_event_loop())
     recorder = Recorder(calls or {})
-    mocks.set_mocks(recorder, project=settings.PROJECT, stack=stack.name)
+    mocks.set_mocks(recorder, project=settings.PROJECT, stack=stack.name, monitor=Monitor(recorder))
 
     @pulumi.runtime.test
     def run() -> None:
@@ -132,6 +167,25 @@ def record(
 
     run()
     return recorder.resources
+
+
+@dataclass
+class Told:
+    """What the outputs of a component come to, and which of them are secret."""
+
+    values: dict[str, Any] = field(default_factory=dict[str, Any])
+    secrets: set[str] = field(default_factory=set[str])
+
+    def listen(self, **outputs: pulumi.Output[Any]) -> None:
+        """To be called by the program; the answers are there when it was recorded."""
+        for name, output in outputs.items():
+            both = pulumi.Output.all(output, pulumi.Output.from_input(output.is_secret()))
+            both.apply(functools.partial(self._hear, name))
+
+    def _hear(self, name: str, heard: list[Any]) -> None:
+        self.values[name], secret = heard
+        if secret:
+            self.secrets.add(name)
 
 
 def unsealed(value: Any) -> Any:
@@ -146,7 +200,7 @@ def is_secret(value: Any) -> bool:
 
 
 def cloud_settings(environment: str = "production", **changes: Any) -> settings.Settings:
-    """Whole settings of a cloud stack, so that a test names only what it is about. A changed block replaces all of it."""
+    """Whole settings of a cloud stack, so that a test names what it is about. A changed block replaces all of it."""
     production = environment == "production"
     return settings.Settings.model_validate(
         {

@@ -1,0 +1,1 @@
+"""The ECS cluster, and what every task in it has in common."""

@@ -1,0 +1,1 @@
+"""IAM roles: policies as plain functions, and the roles that carry them."""
