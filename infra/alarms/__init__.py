@@ -1,0 +1,1 @@
+"""Who is told when something is wrong, and what it takes to notice."""

@@ -1,0 +1,1 @@
+"""What runs by the clock: the daily backup and upkeep, the weekly restore test."""
