@@ -1,4 +1,4 @@
-"""The stack's own certificate authority and the server certificates that it signs."""
+"""A stack's own certificate authority and the certificates that it signs."""
 
 import datetime as dt
 import ipaddress
@@ -19,12 +19,12 @@ SERVER_LIFE = dt.timedelta(days=825)
 RENEWED_BEFORE = dt.timedelta(days=90)
 
 
-def issue_authority(common_name: str) -> tuple[str, str]:
+def issue_authority(common_name: str, now: dt.datetime | None = None) -> tuple[str, str]:
     """A new certificate authority as (certificate, private key), both PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     certificate = (
-        _builder(name, name, key.public_key(), key.public_key(), AUTHORITY_LIFE)
+        _builder(name, name, key.public_key(), key.public_key(), AUTHORITY_LIFE, now)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage(signs_certificates=True), critical=True)
         .sign(key, hashes.SHA256())
@@ -34,26 +34,48 @@ def issue_authority(common_name: str) -> tuple[str, str]:
 
 def issue_server(authority_pem: str, authority_key_pem: str, hosts: Sequence[str]) -> tuple[str, str]:
     """A server certificate for `hosts` (names or addresses) as (certificate, private key), both PEM."""
+    return _issue(authority_pem, authority_key_pem, hosts, ExtendedKeyUsageOID.SERVER_AUTH, SERVER_LIFE)
+
+
+def issue_client(
+    authority_pem: str, authority_key_pem: str, host: str, life: dt.timedelta, now: dt.datetime | None = None
+) -> tuple[str, str]:
+    """A certificate for a client that calls itself `host`, as (certificate, private key), both PEM."""
+    return _issue(authority_pem, authority_key_pem, [host], ExtendedKeyUsageOID.CLIENT_AUTH, life, now)
+
+
+def _issue(
+    authority_pem: str,
+    authority_key_pem: str,
+    hosts: Sequence[str],
+    usage: x509.ObjectIdentifier,
+    life: dt.timedelta,
+    now: dt.datetime | None = None,
+) -> tuple[str, str]:
     authority = x509.load_pem_x509_certificate(authority_pem.encode())
     authority_key = serialization.load_pem_private_key(authority_key_pem.encode(), password=None)
     assert isinstance(authority_key, ec.EllipticCurvePrivateKey)
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0])])
     certificate = (
-        _builder(name, authority.subject, key.public_key(), authority_key.public_key(), SERVER_LIFE)
+        _builder(name, authority.subject, key.public_key(), authority_key.public_key(), life, now)
         .add_extension(x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(signs_certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
     return _pem(certificate), _key_pem(key)
 
 
+def end_of(certificate_pem: str) -> dt.datetime:
+    """When a certificate ends."""
+    return x509.load_pem_x509_certificate(certificate_pem.encode()).not_valid_after_utc
+
+
 def due_for_renewal(certificate_pem: str, now: dt.datetime | None = None) -> bool:
     """Whether a certificate ends within RENEWED_BEFORE."""
-    end = x509.load_pem_x509_certificate(certificate_pem.encode()).not_valid_after_utc
-    return end - (now or dt.datetime.now(dt.UTC)) < RENEWED_BEFORE
+    return end_of(certificate_pem) - (now or dt.datetime.now(dt.UTC)) < RENEWED_BEFORE
 
 
 def _builder(
@@ -62,8 +84,9 @@ def _builder(
     key: ec.EllipticCurvePublicKey,
     issuer_key: ec.EllipticCurvePublicKey,
     life: dt.timedelta,
+    now: dt.datetime | None = None,
 ) -> x509.CertificateBuilder:
-    now = dt.datetime.now(dt.UTC)
+    now = now or dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

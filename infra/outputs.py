@@ -34,8 +34,8 @@ class StackOutputs(BaseModel):
     security_group: str | None = None
     log_group: str | None = None
     metrics_url: str | None = None
-    # The tag that this stack itself built and published; the next `up` goes by it (infra/image/aws.py).
-    published_tag: str | None = None
+    # By image, the tag that this stack itself built and published; the next `up` goes by it (infra/image/aws.py).
+    published_tags: dict[str, str] | None = None
     # What an operator asks for when the migrations step is in doubt.
     migration_exit_code: int | None = None
     migration_log: str | None = None

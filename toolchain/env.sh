@@ -16,6 +16,8 @@ nuggetwise_env() {
     emit PULUMI_HOME "$CACHE/pulumi-home"
     emit PULUMI_SKIP_UPDATE_CHECK true
     emit UV_CACHE_DIR "$UV_CACHE_DIR"
+    # Compiled files may be written: without them the import of the clouds' SDKs takes 8 s instead of 2 s, each time.
+    emit PYTHONDONTWRITEBYTECODE ''
 
     # A user's or a pipeline's own backend wins, and then its secrets are its own affair as well.
     if [[ -z ${PULUMI_BACKEND_URL:-} || ${PULUMI_BACKEND_URL:-} == "file://$STATE/state" ]]; then
