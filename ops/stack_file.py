@@ -29,13 +29,16 @@ def read(stack: str, port: int | None) -> settings.Settings:
                 f"{file.name} does not exist; give the new stack a port: make up STACK={stack} PORT=8090"
             )
         return settings.parse(stack, {**_config(path_of("dev")), f"{settings.PROJECT}:port": port})
-    parsed = settings.parse(stack, _config(file))
+    config = _config(file)
+    environment = config.get(f"{settings.PROJECT}:environment")
+    if environment in ("staging", "production"):
+        # Before what else may be missing there, which is not asked for here.
+        raise OperatorError(f"{file.name}: make up is for dev stacks only; `pulumi up -s {stack}` deploys {environment}")
+    parsed = settings.parse(stack, config)
     if port is not None and parsed.port != port:
         raise OperatorError(
             f"{file.name}: nuggetwise:port is {parsed.port}, but PORT={port} was asked for; edit the file"
         )
-    if parsed.environment != "dev":
-        raise OperatorError(f"{file.name}: make manages dev stacks only; use `pulumi` itself for {parsed.environment}")
     return parsed
 
 

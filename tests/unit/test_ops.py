@@ -105,7 +105,7 @@ def test_a_port_that_contradicts_the_settings_is_refused() -> None:
 
 
 def test_make_does_not_deploy_production() -> None:
-    with pytest.raises(OperatorError, match="make manages dev stacks only"):
+    with pytest.raises(OperatorError, match="make up is for dev stacks only; `pulumi up -s production` deploys production"):
         stack_file.read("production", None)
 
 
