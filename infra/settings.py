@@ -58,7 +58,8 @@ class SettingsError(pulumi.RunError):
 class Section(BaseModel):
     """One block of settings: immutable, and a key it does not know is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # `pulumi config set --path` writes an account's number as a number.
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
 
 class Api(Section):

@@ -31,6 +31,7 @@ from infra.metrics import aws as metrics
 from infra.migration.aws import Migration
 from infra.network.aws import Network
 from infra.reencryption.aws import Reencryption
+from infra.role.boundary import bind_roles
 from infra.schedule.aws import Schedules
 from infra.settings import Settings
 
@@ -39,6 +40,7 @@ def deploy(settings: Settings) -> None:
     """Declares every resource of a cloud stack and exports its outputs."""
     assert settings.aws is not None  # what the settings' own check promises for the cloud
     region = settings.aws.region
+    bind_roles(settings)
     shared = stack_outputs.bootstrap(settings.bootstrap)
     providers = _providers(settings)
     top = pulumi.ResourceOptions(providers=providers)

@@ -90,6 +90,12 @@ def test_one_mistake_hides_no_missing_value() -> None:
     assert len(told) == len(set(told)), "nothing is told twice"
 
 
+def test_an_accounts_number_may_stand_there_as_a_number() -> None:
+    parsed = settings.parse("production", complete("production", aws={"account": 123456789012}))
+    assert parsed.aws is not None
+    assert parsed.aws.account == "123456789012"
+
+
 def test_an_external_database_and_cache_need_their_urls_as_secrets() -> None:
     blocks: dict[str, Any] = {"database": {"kind": "external"}, "cache": {"kind": "external"}}
     with pytest.raises(settings.SettingsError) as caught:

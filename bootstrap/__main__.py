@@ -1,0 +1,5 @@
+"""What the bootstrap stack consists of."""
+
+from bootstrap import program, settings
+
+program.deploy(settings.load())
