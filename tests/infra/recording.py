@@ -69,6 +69,8 @@ class Recorder(mocks.Mocks):
         inputs = dict(args.inputs)
         if args.typ == "pulumi:pulumi:StackReference":
             return inputs["name"], {**inputs, "outputs": BOOTSTRAP_OUTPUTS}
+        if args.typ == "pulumi:pulumi:Stack":
+            return args.name, inputs
         request = self.requests[args.typ, args.name]
         self.resources.append(Recorded(args.typ, args.name, inputs, request.protect, request.retainOnDelete))
         outputs: dict[str, Any] = {"name": f"{args.name}-0a1b2c", **inputs}
