@@ -1,14 +1,27 @@
 """What stacks said of themselves when they were last deployed, as plain values for the program to decide by."""
 
+import time
 from dataclasses import dataclass, fields
 from typing import Any
 
 import pulumi
 
 
+READINGS = 50
+PAUSE = 0.1  # seconds
+
+
 def of(stack: str) -> dict[str, Any]:
     """The outputs of `<organization>/<project>/<stack>`, secrets in clear. Empty before its first deployment."""
-    return pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": stack}).value["outputs"]
+    for reading in range(1, READINGS + 1):
+        try:
+            return pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": stack}).value["outputs"]
+        except Exception as error:  # what the SDK raises for whatever the engine answers
+            # A state in files is written in place while the update goes on, so that a reading may meet half of one.
+            if "failed to load checkpoint" not in str(error) or reading == READINGS:
+                raise
+            time.sleep(PAUSE)
+    raise AssertionError("the last reading returned or raised")
 
 
 def own() -> dict[str, Any]:
