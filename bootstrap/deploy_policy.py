@@ -32,9 +32,11 @@ WILDCARDS: Mapping[str, str] = {
     "NewKey": "the new key has no id yet; its tag is the condition",
     "RegistryLogin": "GetAuthorizationToken knows no resources",
     "Metrics": "PutMetricData knows no resources; the namespace is the condition",
+    "NewHealthCheck": "the new resource has no id yet, and no tag can be a condition",
+    "Unsubscribe": "Unsubscribe knows no resources",
 }
 
-SERVICE_ROLES = ("ecs", "elasticache", "elasticloadbalancing", "rds", "ecs.application-autoscaling")
+SERVICE_ROLES = ("ecs", "elasticache", "elasticloadbalancing", "rds", "ecs.application-autoscaling", "mrk.kms")
 PASSED_TO = ("ecs-tasks", "monitoring.rds", "s3", "scheduler", "vpc-flow-logs")
 
 # What cannot be taken back in a bucket with versions and Object Lock.
@@ -120,6 +122,7 @@ def _looking() -> list[Statement]:
         "cloudwatch:Describe*",
         "ec2:Describe*",
         "ec2:GetManagedPrefixList*",
+        "ec2:GetSecurityGroupsForVpc",
         "ecs:Describe*",
         "ecs:List*",
         "elasticache:Describe*",
@@ -132,6 +135,7 @@ def _looking() -> list[Statement]:
         "route53:ListHealthChecks",
         "s3:ListAllMyBuckets",
         "secretsmanager:ListSecrets",
+        "sns:GetSubscriptionAttributes",
         "sns:ListTopics",
         "sts:GetCallerIdentity",
     ]
@@ -213,12 +217,16 @@ def _compute(scope: Scope) -> list[Statement]:
         for kind in ("loadbalancer/app", "targetgroup", "listener/app", "listener-rule/app", "truststore")
     ] + [scope.arn("elasticloadbalancing", f"truststore/{prefix}*")]
     scaled = {"StringEquals": {"application-autoscaling:service-namespace": "ecs"}}
-    scaling = ["Delete*", "Deregister*", "Put*", "Register*", "TagResource", "UntagResource"]
+    scaling = ["Delete*", "Deregister*", "Put*", "Register*"]
+    targets = [scope.arn("application-autoscaling", "scalable-target/*")]
     return [
         allow("Cluster", ["ecs:*"], of_ecs),
         allow("TaskRevisions", ["ecs:DeregisterTaskDefinition"], "*"),
         allow("Balancers", ["elasticloadbalancing:*"], of_balancers),
         allow("Scaling", [f"application-autoscaling:{action}" for action in scaling], "*", scaled),
+        # These two do not know of what service a target is.
+        allow("ScalingTag", ["application-autoscaling:TagResource"], targets, _being_tagged(scope)),
+        allow("ScalingUntag", ["application-autoscaling:UntagResource"], targets, _tagged(scope)),
         allow(
             "Schedules",
             ["scheduler:*"],
@@ -293,18 +301,23 @@ def _watch(scope: Scope) -> list[Statement]:
     prefix = scope.prefix
     # AWS's own log groups (Container Insights, RDS, ElastiCache) carry our name after a path of theirs.
     groups = [scope.arn("logs", f"log-group:{prefix}*"), scope.arn("logs", f"log-group:/*/{prefix}*")]
+    alarms = [
+        scope.arn("cloudwatch", f"alarm:{prefix}*"),
+        # Autoscaling makes its own with the rights of who makes the policy:
+        # https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_id-based-policy-examples.html
+        scope.arn("cloudwatch", f"alarm:TargetTracking-service/{prefix}*"),
+        f"arn:aws:cloudwatch::{scope.account}:dashboard/{prefix}*",
+    ]
     return [
         allow("Logs", ["logs:*"], groups),
-        allow(
-            "Alarms",
-            ["cloudwatch:*"],
-            [scope.arn("cloudwatch", f"alarm:{prefix}*"), f"arn:aws:cloudwatch::{scope.account}:dashboard/{prefix}*"],
-        ),
+        allow("Alarms", ["cloudwatch:*"], alarms),
         allow("Topics", ["sns:*"], [scope.arn("sns", f"{prefix}*")]),
+        allow("Unsubscribe", ["sns:Unsubscribe"], "*"),
         allow("Queues", ["sqs:*"], [scope.arn("sqs", f"{prefix}*")]),
         allow("Events", ["events:*"], [scope.arn("events", f"rule/{prefix}*")]),
         # Route 53 names health checks itself and knows no tag as a condition; a staging deployment could change
         # production's, which only watches.
+        allow("NewHealthCheck", ["route53:CreateHealthCheck"], "*"),
         allow(
             "HealthChecks",
             ["route53:*HealthCheck*", "route53:ChangeTagsForResource", "route53:ListTagsForResource"],
@@ -372,7 +385,7 @@ def boundary(scope: Scope) -> list[Statement]:
     masters = {
         "ArnLike": {"aws:ResourceTag/aws:rds:primaryDBInstanceArn": scope.arn("rds", f"db:{prefix}*")},
     }
-    logs = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+    logs = ["CreateLogGroup", "CreateLogStream", "DescribeLogStreams", "PutLogEvents", "PutRetentionPolicy"]
     sealing = ["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*"]
     # What RDS writes of the machine goes to a group of its name, shared by the account's instances.
     groups = [f"log-group:{prefix}*", f"log-group:/*/{prefix}*", "log-group:RDSOSMetrics*"]
@@ -382,7 +395,7 @@ def boundary(scope: Scope) -> list[Statement]:
     return [
         allow("RegistryLogin", ["ecr:GetAuthorizationToken"], "*"),
         allow("Images", PULL, [scope.arn("ecr", "repository/nuggetwise/*")]),
-        allow("Logs", logs, [scope.arn("logs", group) for group in groups]),
+        allow("Logs", [f"logs:{action}" for action in logs], [scope.arn("logs", group) for group in groups]),
         allow("Describe", ["logs:DescribeLogGroups", "rds:DescribeDB*"], "*"),
         allow("Metrics", ["cloudwatch:PutMetricData"], "*", {"StringLike": {"cloudwatch:namespace": "Nuggetwise*"}}),
         allow("Secrets", reading, [scope.arn("secretsmanager", f"secret:{prefix}*")]),

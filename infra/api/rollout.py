@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
 LONGEST_ROLLOUT = 300.0  # seconds
+# With all tasks replaced ECS goes on watching the deployment's alarms, for as long as the slowest of them looks back
+# (three minutes), and one that rings takes the deployment back. That comes on top.
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-alarm-failure.html
+LONGEST_WATCH = 300.0  # seconds
 POLL = 3.0  # seconds
 TASKS_SHOWN = 2
 
@@ -52,6 +56,14 @@ def verdict(service: ServiceTypeDef, wanted: str) -> Verdict:
             return "failed"
         case _:
             return "under way"
+
+
+def is_watched(service: ServiceTypeDef, wanted: str) -> bool:
+    """Whether only tasks of `wanted` run, as many as there are to be: ECS waits for nothing but the alarms."""
+    current = primary(service)
+    ours = current.get("runningCount", 0)
+    running = sum(each.get("runningCount", 0) for each in service.get("deployments", []))
+    return verdict(service, wanted) == "under way" and running == ours >= current.get("desiredCount", 0) > 0
 
 
 class RolloutProvider(ResourceProvider):
@@ -97,8 +109,8 @@ class Rollout:
 
     def finish(self) -> None:
         """Returns when the service runs what was asked for. Raises RolloutFailed when it does not, or not in time."""
-        deadline = time.monotonic() + LONGEST_ROLLOUT
-        began = asked = False
+        started, limit = time.monotonic(), LONGEST_ROLLOUT
+        began = asked = watching = False
         while True:
             service = self._service()
             self._tell(service)
@@ -115,8 +127,11 @@ class Rollout:
                     asked = True
                 case _:
                     pass
-            if time.monotonic() >= deadline:
-                raise self._failure(service, f"the deployment did not end within {LONGEST_ROLLOUT:.0f} s")
+            waited = time.monotonic() - started
+            if not watching and is_watched(service, self._wanted):
+                watching, limit = True, waited + LONGEST_WATCH
+            if waited >= limit:
+                raise self._failure(service, f"the deployment did not end within {limit:.0f} s")
             time.sleep(POLL)
 
     def _describe(self) -> list[ServiceTypeDef]:

@@ -87,7 +87,8 @@ class Cache(pulumi.ComponentResource):
             snapshot_window="02:00-03:00",
             maintenance_window="sun:04:00-sun:05:00",
             apply_immediately=True,
-            opts=child,
+            # A minor version that it took by itself looks like one to go back from, and going back means a new cache.
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["engine_version"]),
         )
         self.url = pulumi.Output.concat("rediss://:", token, "@", server.primary_endpoint_address, f":{PORT}/0")
         self.identifier = server.replication_group_id

@@ -67,11 +67,17 @@ class Cluster(pulumi.ComponentResource):
     ) -> None:
         super().__init__("nuggetwise:aws:Cluster", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        cluster = aws.ecs.Cluster(name, settings=[{"name": "containerInsights", "value": "enhanced"}], opts=child)
         logs = self._log_group("tasks", settings, keys, None)
-        # Container Insights would make its own log group, which keeps everything for ever.
-        insights = pulumi.Output.concat("/aws/ecs/containerinsights/", cluster.name, "/performance")
-        self._log_group("insights", settings, keys, insights)
+        # Container Insights would make its own log group within a minute, which keeps everything for ever. Ours has to
+        # be there before the cluster and go after it, so the cluster's name has to be known first: it is its log's.
+        performance = pulumi.Output.concat("/aws/ecs/containerinsights/", logs.name, "/performance")
+        insights = self._log_group("insights", settings, keys, performance)
+        cluster = aws.ecs.Cluster(
+            name,
+            name=logs.name,
+            settings=[{"name": "containerInsights", "value": "enhanced"}],
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[insights]),
+        )
         group = aws.ec2.SecurityGroup(
             "tasks", vpc_id=network.vpc_id, description="Tasks of the API, the migrations and the schedules", opts=child
         )

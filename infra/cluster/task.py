@@ -95,7 +95,8 @@ def definition(container: Container, log_group: pulumi.Input[str], region: str) 
         "user": USER,
         "memory": container.memory,
         "readonlyRootFilesystem": True,
-        "linuxParameters": {"capabilities": {"drop": ["ALL"]}, "initProcessEnabled": True},
+        # `add` is empty because ECS gives it back so. The provider would take its absence for a change, each time.
+        "linuxParameters": {"capabilities": {"add": [], "drop": ["ALL"]}, "initProcessEnabled": True},
         "ulimits": [{"name": "nofile", "softLimit": OPEN_FILES, "hardLimit": OPEN_FILES}],
         "stopTimeout": container.grace,
         "environment": [{"name": key, "value": value} for key, value in sorted(container.environment.items())],

@@ -163,14 +163,22 @@ class Database(pulumi.ComponentResource):
         )
 
 
+def _apply_method(parameter: str) -> str:
+    """When RDS is to apply it. With the other one AWS refuses the parameter, or shows it as changed each time.
+
+    Shared memory is sized by `max_connections` when the server starts. TLS is forced by default: of a value that is
+    RDS's own, it says `pending-reboot` whatever was asked for (https://github.com/pulumi/pulumi-aws/issues/2442).
+    """
+    return "pending-reboot" if parameter in ("max_connections", "rds.force_ssl") else "immediate"
+
+
 def _parameter_group(name: str, settings: Settings, opts: pulumi.ResourceOptions) -> aws.rds.ParameterGroup:
     return aws.rds.ParameterGroup(
         name,
         family="postgres17",
         description="PostgreSQL 17",
         parameters=[
-            # Shared memory is sized by it when the server starts.
-            {"name": key, "value": value, "apply_method": "pending-reboot" if key == "max_connections" else "immediate"}
+            {"name": key, "value": value, "apply_method": _apply_method(key)}
             for key, value in parameters(settings).items()
         ],
         opts=opts,

@@ -57,6 +57,8 @@ class Recorded:
     """Whether the engine refuses to delete it."""
     retained: bool = False
     """Whether it stays where it is when it is deleted from the stack."""
+    ignored: tuple[str, ...] = ()
+    """Inputs whose changes the engine does not look at."""
 
 
 class Recorder(mocks.Mocks):
@@ -72,7 +74,8 @@ class Recorder(mocks.Mocks):
         if args.typ == "pulumi:pulumi:Stack":
             return args.name, inputs
         request = self.requests[args.typ, args.name]
-        self.resources.append(Recorded(args.typ, args.name, inputs, request.protect, request.retainOnDelete))
+        kept = (request.protect, request.retainOnDelete)
+        self.resources.append(Recorded(args.typ, args.name, inputs, *kept, tuple(request.ignoreChanges)))
         outputs: dict[str, Any] = {"name": f"{args.name}-0a1b2c", **inputs}
         if args.typ.startswith("aws:"):
             outputs.setdefault("arn", f"arn:aws:mock:eu-central-1:{ACCOUNT}:{args.name}")

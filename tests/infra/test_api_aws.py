@@ -115,7 +115,7 @@ def test_a_deployment_never_has_fewer_tasks_and_gives_up_by_itself(resources: li
 def test_the_number_of_tasks_follows_cpu_and_requests_between_the_settings_bounds(resources: list[Recorded]) -> None:
     target = one(resources, "appautoscaling/target:Target").inputs
     assert (target["minCapacity"], target["maxCapacity"]) == (3, 12)
-    assert target["resourceId"] == "service/cluster-0a1b2c/api-0a1b2c"
+    assert target["resourceId"] == "service/tasks-0a1b2c/api-0a1b2c"
     metrics = [
         r.inputs["targetTrackingScalingPolicyConfiguration"]["predefinedMetricSpecification"]
         for r in resources

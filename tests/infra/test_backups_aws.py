@@ -83,6 +83,12 @@ def test_backups_are_encrypted_by_the_key_of_their_region(production: Declared, 
 
 
 @pytest.mark.parametrize("name", EVERY)
+def test_no_one_brings_a_key_that_we_do_not_have(production: Declared, name: str) -> None:
+    (rule,) = production.of(ENCRYPTION, name)["rules"]
+    assert rule["blockedEncryptionTypes"] == ["SSE-C"], "what S3 says of a new bucket, so that it is no change"
+
+
+@pytest.mark.parametrize("name", EVERY)
 def test_a_bucket_is_closed_to_the_public_and_knows_no_access_lists(production: Declared, name: str) -> None:
     block = production.of("bucketPublicAccessBlock:BucketPublicAccessBlock", name)
     switches = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")

@@ -54,6 +54,11 @@ def test_it_is_valkey_8_which_takes_minor_versions_by_itself(production: Declare
     assert inputs["autoMinorVersionUpgrade"] is True, "ElastiCache.2"
 
 
+def test_a_minor_version_that_it_took_is_not_taken_back(production: Declared) -> None:
+    (group,) = [r for r in production.resources if r.type == "aws:elasticache/replicationGroup:ReplicationGroup"]
+    assert group.ignored == ("engineVersion",), "a lower one than it runs would replace it"
+
+
 def test_nobody_speaks_to_it_without_tls_and_token(production: Declared) -> None:
     inputs = production.group
     assert inputs["transitEncryptionEnabled"] is True, "ElastiCache.5"

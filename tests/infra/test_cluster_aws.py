@@ -37,8 +37,12 @@ def test_logs_end_and_are_encrypted_those_of_container_insights_too(resources: l
     for group in groups:
         assert group.inputs["retentionInDays"] == 90
         assert group.inputs["kmsKeyId"]
-    insights = one(resources, ":LogGroup", "insights").inputs["name"]
-    assert insights == "/aws/ecs/containerinsights/cluster-0a1b2c/performance"
+
+
+def test_the_log_of_container_insights_is_there_before_they_could_make_it(resources: list[Recorded]) -> None:
+    insights, cluster = one(resources, ":LogGroup", "insights"), one(resources, "ecs/cluster:Cluster")
+    assert insights.inputs["name"] == f"/aws/ecs/containerinsights/{cluster.inputs['name']}/performance"
+    assert resources.index(insights) < resources.index(cluster), "the later one would be refused: it exists already"
 
 
 def test_nothing_enters_the_tasks_group_from_here(resources: list[Recorded]) -> None:
@@ -84,7 +88,8 @@ def test_every_container_is_locked_down_bounded_and_the_same_in_any_order(
     assert made_here == made(dict(reversed(environment.items())), dict(reversed(secrets.items())))
     assert made_here["user"] == "1001"
     assert made_here["readonlyRootFilesystem"] is True
-    assert made_here["linuxParameters"] == {"capabilities": {"drop": ["ALL"]}, "initProcessEnabled": True}
+    # As ECS gives it back: what it adds by itself would be another revision with each `up`.
+    assert made_here["linuxParameters"] == {"capabilities": {"add": [], "drop": ["ALL"]}, "initProcessEnabled": True}
     assert made_here["memory"] == memory
     assert "privileged" not in made_here
     assert "tmpfs" not in str(made_here), "Fargate refuses it"

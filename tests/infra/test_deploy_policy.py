@@ -116,7 +116,7 @@ def test_a_deployment_cannot_touch_the_other_environment_by_name(environment: st
 @given(scopes)
 def test_what_has_no_name_is_touched_only_with_the_tag_of_the_stack(scope: Scope) -> None:
     """Reading aside: there a condition would say nothing, since those actions know no resource."""
-    free = {"Describe", "TaskRevisions", "RegistryLogin"}
+    free = {"Describe", "TaskRevisions", "RegistryLogin", "NewHealthCheck", "Unsubscribe"}
     for statement in every(scope):
         if statement["Effect"] == "Allow" and "*" in as_list(statement["Resource"]) and statement["Sid"] not in free:
             assert "Condition" in statement, statement["Sid"]
@@ -135,6 +135,45 @@ def test_what_has_no_name_is_touched_only_with_the_tag_of_the_stack(scope: Scope
 
 def deploy_policy_statements(scope: Scope) -> list[Statement]:
     return [statement for part in deploy_policy.statements(scope).values() for statement in part]
+
+
+@given(scopes)
+def test_what_knows_no_resource_is_allowed_on_every_one(scope: Scope) -> None:
+    """With the name of one in its place IAM refuses it: https://docs.aws.amazon.com/service-authorization/"""
+    for action in ("route53:CreateHealthCheck", "sns:GetSubscriptionAttributes", "sns:Unsubscribe"):
+        assert allowed(every(scope), action, "*"), action
+
+
+@given(scopes)
+def test_a_scaling_target_can_be_made_with_its_tags(scope: Scope) -> None:
+    target = f"arn:aws:application-autoscaling:{scope.region}:{scope.account}:scalable-target/0a1b"
+    for action in ("TagResource", "UntagResource"):
+        found = allowed(every(scope), f"application-autoscaling:{action}", target)
+        keys = [{key for keys in statement["Condition"].values() for key in keys} for statement in found]
+        assert any(each <= {"aws:RequestTag/stack", "aws:ResourceTag/stack"} for each in keys), (
+            "these two do not know of what service the target is, so such a condition would refuse them"
+        )
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_alarms_that_autoscaling_makes_are_made_with_the_rights_of_the_deployment(environment: str) -> None:
+    alarm = (
+        f"TargetTracking-service/nuggetwise-{environment}-cluster-0a1b/nuggetwise-{environment}-api-0a1b-AlarmHigh-1"
+    )
+    scope = Scope("123456789012", environment, "eu-central-1", "eu-west-1")
+    for action in ("PutMetricAlarm", "DeleteAlarms"):
+        assert allowed(
+            every(scope), f"cloudwatch:{action}", f"arn:aws:cloudwatch:eu-central-1:123456789012:alarm:{alarm}"
+        )
+
+
+@given(scopes)
+def test_each_service_that_acts_for_itself_gets_its_role_in_an_empty_account(scope: Scope) -> None:
+    (statement,) = [each for each in every(scope) if each["Sid"] == "ServiceRoles"]
+    services = set(statement["Condition"]["StringEquals"]["iam:AWSServiceName"])
+    assert {f"{name}.amazonaws.com" for name in ("ecs", "elasticache", "elasticloadbalancing", "rds")} <= services
+    assert "ecs.application-autoscaling.amazonaws.com" in services
+    assert "mrk.kms.amazonaws.com" in services, "multi-Region keys"
 
 
 @given(scopes)
@@ -232,6 +271,18 @@ def test_a_deployment_may_do_what_the_engine_was_seen_to_ask_of_the_bucket(
 @pytest.fixture(scope="module")
 def production() -> list[Recorded]:
     return record(cloud_settings("production"), cloud.deploy)
+
+
+def test_the_boundary_lets_rds_end_what_it_logs_of_the_machine() -> None:
+    """The managed policy of its role asks for it: https://docs.aws.amazon.com/aws-managed-policy/latest/reference/"""
+    boundary = deploy_policy.boundary(Scope(ACCOUNT, "production", "eu-central-1", "eu-west-1"))
+    group = f"arn:aws:logs:eu-central-1:{ACCOUNT}:log-group:RDSOSMetrics"
+    for action, resource in (
+        ("logs:CreateLogGroup", group),
+        ("logs:PutRetentionPolicy", group),
+        ("logs:PutLogEvents", f"{group}:log-stream:db-ABC"),
+    ):
+        assert allowed(boundary, action, resource), action
 
 
 def test_the_boundary_lets_each_role_of_production_do_what_its_own_policy_says(production: list[Recorded]) -> None:

@@ -12,13 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.alarms.table import rules
 from infra.api import rollout
 from infra.api.rollout import Rollout, RolloutFailed, RolloutProvider, verdict
+from tests.infra.recording import cloud_settings
 
 from . import aws_cluster
 from .aws_cluster import CLUSTER, GROUP, REGION, AwsCluster
 
 OLD, NEW = (f"arn:aws:ecs:eu-central-1:123456789012:task-definition/nuggetwise-production-api:{n}" for n in (7, 8))
+ALARMS_LAST = rollout.LONGEST_WATCH
 REASON = "ECS deployment circuit breaker: tasks failed to start."
 
 
@@ -42,6 +45,11 @@ STEADY_NEW = service(deployment(NEW, "COMPLETED"))
 UNDER_WAY = service(deployment(NEW, "IN_PROGRESS"), deployment(OLD, "COMPLETED", primary=False))
 ROLLING_BACK = service(deployment(OLD, "IN_PROGRESS"), deployment(NEW, "FAILED", primary=False, reason=REASON))
 GIVEN_UP = service(deployment(NEW, "FAILED", reason=REASON))
+# Nothing of the version before runs any more, and ECS goes on watching the alarms.
+WATCHED = service(
+    deployment(NEW, "IN_PROGRESS") | {"runningCount": 3},
+    deployment(OLD, "COMPLETED", primary=False) | {"runningCount": 0},
+)
 
 
 class Scripted:
@@ -71,6 +79,7 @@ class Scripted:
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rollout, "POLL", 0.01)
     monkeypatch.setattr(rollout, "LONGEST_ROLLOUT", 0.2)
+    monkeypatch.setattr(rollout, "LONGEST_WATCH", 1.0)
 
 
 @pytest.fixture
@@ -148,6 +157,33 @@ def test_asking_again_and_failing_again_is_a_failure() -> None:
 def test_a_deployment_that_never_ends_is_a_failure_after_a_bounded_time() -> None:
     with pytest.raises(RolloutFailed, match=r"did not end within .*\n(?s:.*)is unhappy"):
         watched(Scripted([UNDER_WAY])).finish()
+
+
+def test_the_time_in_which_ecs_watches_the_alarms_comes_on_top() -> None:
+    watched(Scripted([UNDER_WAY, *[WATCHED] * 50, STEADY_NEW])).finish()
+
+
+def test_alarms_that_are_watched_without_end_are_a_failure_after_a_bounded_time() -> None:
+    with pytest.raises(RolloutFailed, match="did not end within 1 s"):
+        watched(Scripted([WATCHED])).finish()
+
+
+def test_an_alarm_that_rings_while_it_is_watched_is_a_failure() -> None:
+    with pytest.raises(RolloutFailed, match="the deployment failed"):
+        watched(Scripted([WATCHED, ROLLING_BACK])).finish()
+
+
+def test_while_a_task_of_the_version_before_runs_the_deployment_itself_is_not_over() -> None:
+    draining = service(WATCHED["deployments"][0], WATCHED["deployments"][1] | {"runningCount": 1})
+    with pytest.raises(RolloutFailed, match="did not end within 0 s"):
+        watched(Scripted([draining])).finish()
+
+
+@pytest.mark.parametrize("stack", ["staging", "production"])
+def test_the_alarms_that_ecs_watches_decide_within_the_time_that_is_waited_for_them(stack: str) -> None:
+    windows = [rule.period * rule.periods for rule in rules(cloud_settings(stack)) if rule.rolls_back]
+    assert windows
+    assert max(windows) + 60 < ALARMS_LAST, "ECS itself looks at them once in a while only"
 
 
 def test_the_failure_tells_why_tasks_stopped_and_the_end_of_their_logs(aws: AwsCluster) -> None:
