@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
 
 import pulumi
 import pulumi.runtime.config as runtime_config
@@ -51,6 +52,29 @@ def _sealed(value: Any) -> Any:
 Secret = Annotated[SecretStr, BeforeValidator(_sealed)]
 
 
+def _database_url(value: Any) -> Any:
+    """A sealed one is looked at when the engine has opened it."""
+    if isinstance(value, str):
+        url = urlsplit(value)
+        # A character that is not encoded splits a password in two, and its second half becomes the host.
+        whole = url.netloc.count("@") == 1 and url.username and url.hostname and len(url.path) > 1
+        if url.scheme not in ("postgresql", "postgres") or not whole or url.port == 0:
+            raise ValueError
+    return _sealed(value)
+
+
+def _cache_url(value: Any) -> Any:
+    if isinstance(value, str):
+        url = urlsplit(value)
+        if url.scheme not in ("redis", "rediss") or not url.hostname or url.netloc.count("@") > 1 or url.port == 0:
+            raise ValueError
+    return _sealed(value)
+
+
+DatabaseUrl = Annotated[SecretStr, BeforeValidator(_database_url)]
+CacheUrl = Annotated[SecretStr, BeforeValidator(_cache_url)]
+
+
 class SettingsError(pulumi.RunError):
     """The settings of a stack are wrong. The text names the file, the key and the fix, one line per mistake."""
 
@@ -70,6 +94,9 @@ class Api(Section):
         default=None, ge=1, le=12, description="a whole number from 1 to 12, at least `replicas`"
     )
     pool_size: int = Field(default=10, ge=1, le=50, description="database connections per replica, from 1 to 50")
+    ready_within: int = Field(
+        default=300, ge=5, le=3600, description="seconds after which a deploy gives up that is not ready (dev only)"
+    )
     hostname: Hostname | None = Field(default=None, description="a host name such as api-staging.nuggetwise.com")
     task_cpu: int = Field(default=512, description="CPU units of a Fargate task, such as 512 (half a core)")
     task_memory: int = Field(default=1024, description="MiB of a Fargate task, such as 1024")
@@ -82,6 +109,7 @@ class Database(Section):
         description="container (dev), rds (staging, production) or external"
     )
     max_connections: int = Field(default=100, ge=20, le=5000, description="a whole number from 20 to 5000")
+    """Of an external database: how many connections its pooler takes from the API, or it itself where there is none."""
     generation: int = Field(
         default=1, ge=1, le=999, description="a whole number, one higher for each rebuild beside an earlier database"
     )
@@ -92,9 +120,15 @@ class Database(Section):
     )
     multi_az: bool = Field(default=False, description="true or false: a standby in a second zone")
     backup_days: int = Field(default=7, ge=1, le=35, description="days that RDS can go back to, from 1 to 35")
-    url: Secret | None = Field(default=None, description="the API's URL of an external database, a secret")
-    owner_url: Secret | None = Field(
-        default=None, description="the owner's URL of an external database, direct and not through a pooler, a secret"
+    url: DatabaseUrl | None = Field(
+        default=None,
+        description="the API's URL of an external database, through its pooler where it has one: "
+        "postgresql://role:password@host:port/database, special characters as %XX, a secret",
+    )
+    owner_url: DatabaseUrl | None = Field(
+        default=None,
+        description="the owner's URL of an external database, direct and not through a pooler: "
+        "postgresql://role:password@host:port/database, special characters as %XX, a secret",
     )
 
 
@@ -109,7 +143,11 @@ class Cache(Section):
     )
     node_type: str = Field(default="cache.t4g.micro", description="an ElastiCache node type such as cache.m7g.large")
     replicas: int = Field(default=0, ge=0, le=5, description="failover replicas, from 0 to 5")
-    url: Secret | None = Field(default=None, description="the URL of an external cache (rediss://...), a secret")
+    url: CacheUrl | None = Field(
+        default=None,
+        description="the URL of an external cache: rediss://:password@host:port (redis:// without TLS), special "
+        "characters as %XX, a secret",
+    )
 
 
 class RateLimits(Section):
@@ -277,9 +315,15 @@ class Settings(Section):
     watch: Watch = Watch()
     schedules: Schedules = Schedules()
     image: str | None = Field(
-        default=None, pattern=r"^sha256:[0-9a-f]{64}$", description="the digest of a published image (sha256:...)"
+        default=None,
+        pattern=r"^(sha256:[0-9a-f]{64}|nuggetwise/api:[0-9a-f]{12})$",
+        description="the digest of a published image (sha256:...), on dev the name of one that is there "
+        "(nuggetwise/api:...)",
     )
-    """Deploys that image; without it the image is built and published. Neither dev nor its fakes look at it."""
+    """Deploys that image of the API; without it the image is built, and in the cloud published."""
+    maintenance: bool = Field(
+        default=False, description="true or false: true answers 503 to all but health checks until it is false again"
+    )
     bootstrap: str = Field(
         default="organization/nuggetwise-bootstrap/global",
         pattern=r"^[\w.-]+/nuggetwise-bootstrap/[\w.-]+$",
@@ -320,10 +364,11 @@ class Settings(Section):
             problems.append(f"database.kind: {self.database.kind} does not go with environment {self.environment}")
         if self.cache.kind != "external" and (self.cache.kind == "container") is not dev:
             problems.append(f"cache.kind: {self.cache.kind} does not go with environment {self.environment}")
-        if dev and "external" in (self.database.kind, self.cache.kind):
-            problems.append("database.kind, cache.kind: external is for staging and production; dev runs containers")
         if dev and self.port is None:
             problems.append("port: is missing; a dev stack needs one, e.g. port: 8080")
+        if self.image and self.image.startswith("sha256:") is dev:
+            wanted = "the name of an image on this machine (nuggetwise/api:...)" if dev else "a digest (sha256:...)"
+            problems.append(f"image: {self.image} does not go with environment {self.environment}; give {wanted}")
         if not dev and self.port is not None:
             problems.append("port: only a dev stack publishes a port on this machine; remove the key")
         if self.keys and self.plans.pro.stripe_price is None:
@@ -466,11 +511,9 @@ NEEDED_IF_EXTERNAL = {"database": ("database.url", "database.owner_url"), "cache
 
 
 def _missing(stack: str, values: Mapping[str, Any]) -> dict[str, str]:
-    """By key, what a cloud stack lacks, each with the command that sets it. Looks at the values as they came, so that
-    one mistake does not hide another."""
-    if values.get("environment") not in ("staging", "production"):
-        return {}
-    wanted = dict(NEEDED_IN_THE_CLOUD)
+    """By key, what a cloud stack or an external kind lacks, each with the command that sets it. Looks at the values as
+    they came, so that one mistake does not hide another."""
+    wanted = dict(NEEDED_IN_THE_CLOUD) if values.get("environment") in ("staging", "production") else {}
     for block, keys in NEEDED_IF_EXTERNAL.items():
         if _at(values, f"{block}.kind") == "external":
             wanted |= dict.fromkeys(keys, True)

@@ -1,10 +1,12 @@
 """The roles step: the owner, the API's role, and the database. Safe to repeat; needs no superuser."""
 
+from dataclasses import replace
 from typing import LiteralString
 
+from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from migrations.connection import Connection
+from migrations.connection import Connection, connect
 from migrations.errors import MigrationError
 from migrations.lock import only_runner
 from migrations.log import log
@@ -22,6 +24,21 @@ CREATE_DATABASE = """
     LOCALE 'C' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'
 """
 
+OWNER_OF_DATABASE = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = %s"
+MAY_GRANT_AUTH = """
+    SELECT has_schema_privilege(to_regnamespace('auth')::oid, 'USAGE WITH GRANT OPTION'),
+        pg_has_role(to_regrole('anon')::oid, 'MEMBER WITH ADMIN OPTION')
+"""
+LACKS = """
+    SELECT concat_ws(', ',
+        CASE WHEN NOT has_database_privilege(%(owner)s, current_database(), 'CONNECT') THEN 'CONNECT' END,
+        CASE WHEN NOT has_schema_privilege(%(owner)s, 'public', 'CREATE') THEN 'CREATE ON SCHEMA public' END,
+        CASE WHEN to_regnamespace('auth') IS NULL
+            AND NOT has_database_privilege(%(owner)s, current_database(), 'CREATE') THEN 'CREATE ON DATABASE' END,
+        CASE WHEN NOT has_schema_privilege(%(owner)s, to_regnamespace('auth')::oid, 'USAGE')
+            THEN 'USAGE ON SCHEMA auth' END)
+"""
+
 
 def ensure_roles(settings: Settings, stopwatch: Stopwatch) -> None:
     """Make both roles and the database what they should be, on the server that `settings.admin` reaches."""
@@ -32,6 +49,8 @@ def ensure_roles(settings: Settings, stopwatch: Stopwatch) -> None:
     with only_runner(settings, settings.admin) as admin, stopwatch.running():
         for target in (settings.owner, settings.api):
             _ensure_role(admin, target)
+        # The owner may see what the API's sessions do (not become the API), to name one that a migration waits for.
+        _run(admin, "GRANT {} TO {} WITH INHERIT TRUE, SET FALSE", api, Identifier(settings.owner.role))
         for name, value in API_TIMEOUTS.items():
             _run(admin, "ALTER ROLE {} SET {} = {}", api, Identifier(name), Literal(value))
         _ensure_database(admin, settings)
@@ -58,10 +77,44 @@ def _ensure_database(admin: Connection, settings: Settings) -> None:
     if admin.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone() != (True,):
         # What a master user such as RDS's needs to hand a database to its owner.
         _run(admin, "GRANT {} TO CURRENT_USER", owner)
-    if not admin.execute("SELECT FROM pg_database WHERE datname = %s", [settings.owner.database]).rowcount:
+    found = admin.execute(OWNER_OF_DATABASE, [settings.owner.database]).fetchone()
+    if found is None:
         _run(admin, CREATE_DATABASE, database, owner)
+    elif found != (settings.owner.role,):
+        _move_in(settings)
+        return
     _run(admin, "REVOKE ALL ON DATABASE {} FROM PUBLIC", database)
     _run(admin, "GRANT CONNECT ON DATABASE {} TO {}", database, Identifier(settings.api.role))
+
+
+def _move_in(settings: Settings) -> None:
+    """Grants both roles what they need in a database that somebody else owns, such as Supabase's.
+
+    What others may do there stays as it is: a platform's own services connect by the rights of PUBLIC.
+    """
+    assert settings.admin
+    database, owner = Identifier(settings.owner.database), Identifier(settings.owner.role)
+    url = make_conninfo(settings.admin.url, dbname=settings.owner.database)
+    with connect(replace(settings.admin, url=url), release=settings.release, autocommit=True) as admin:
+        for role in (owner, Identifier(settings.api.role)):
+            _run(admin, "GRANT CONNECT ON DATABASE {} TO {}", database, role)
+        _run(admin, "GRANT USAGE, CREATE ON SCHEMA public TO {}", owner)
+        match admin.execute(MAY_GRANT_AUTH).fetchone():
+            case (None, _):  # revision 0003 makes it
+                _run(admin, "GRANT CREATE ON DATABASE {} TO {}", database, owner)
+            case (True, _):
+                _run(admin, "GRANT USAGE ON SCHEMA auth TO {}", owner)
+            case (_, True):
+                # Supabase lets nobody hand on the schema itself, but the role of its visitors, which sees it.
+                _run(admin, "GRANT anon TO {}", owner)
+            case _:
+                pass  # told below
+        lacks = admin.execute(LACKS, {"owner": settings.owner.role}).fetchone()
+    if lacks != ("",):
+        raise MigrationError(
+            f"{settings.owner.role} lacks {lacks and lacks[0]} in the database {settings.owner.database}, and "
+            f"{settings.admin.role} may not grant it: let the database's owner do so"
+        )
 
 
 def _run(admin: Connection, statement: LiteralString, *parts: Composable) -> None:

@@ -19,8 +19,8 @@ def path_of(stack: str) -> Path:
 def read(stack: str, port: int | None) -> settings.Settings:
     """Settings of a stack. One that has no file yet is to be like dev, on `port`; `create` writes its file.
 
-    Raises OperatorError for a missing port, one that contradicts the file, or a file that is not YAML, and
-    infra.settings.SettingsError for a wrong setting.
+    Raises OperatorError for a missing port, one that contradicts the file, a dev that cannot be copied, or a file that
+    is not YAML, and infra.settings.SettingsError for a wrong setting.
     """
     file = path_of(stack)
     if not file.exists():
@@ -28,12 +28,20 @@ def read(stack: str, port: int | None) -> settings.Settings:
             raise OperatorError(
                 f"{file.name} does not exist; give the new stack a port: make up STACK={stack} PORT=8090"
             )
-        return settings.parse(stack, {**_config(path_of("dev")), f"{settings.PROJECT}:port": port})
+        new = settings.parse(stack, {**_config(path_of("dev")), f"{settings.PROJECT}:port": port})
+        if "external" in (new.database.kind, new.cache.kind):
+            raise OperatorError(
+                f"{file.name} does not exist, and dev's database or cache lives elsewhere, which two stacks must not "
+                f"share; write {file.name} yourself, after Pulumi.dev.yaml but without its secrets"
+            )
+        return new
     config = _config(file)
     environment = config.get(f"{settings.PROJECT}:environment")
     if environment in ("staging", "production"):
         # Before what else may be missing there, which is not asked for here.
-        raise OperatorError(f"{file.name}: make up is for dev stacks only; `pulumi up -s {stack}` deploys {environment}")
+        raise OperatorError(
+            f"{file.name}: make up is for dev stacks only; `pulumi up -s {stack}` deploys {environment}"
+        )
     parsed = settings.parse(stack, config)
     if port is not None and parsed.port != port:
         raise OperatorError(

@@ -10,7 +10,7 @@ from infra.settings import Settings
 class ExternalDatabase:
     """What the settings say of it: URLs, and nothing that this project could make, watch or administer.
 
-    `identity` is the owner's host and database, so that another database is migrated and another password is not.
+    `identity` is the owner's host and database: another one is migrated, whatever its roles are called there.
     """
 
     url: pulumi.Output[str]

@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 
 import pulumi
+import pulumi_docker as docker
 
 from infra import outputs, release
+from infra.api import variables
 from infra.api.local import Api
 from infra.backups.local import ObjectStore
+from infra.cache.external import ExternalCache
 from infra.cache.local import Cache
+from infra.database.external import ExternalDatabase
 from infra.database.local import Database
 from infra.fakes.local import Fakes
 from infra.image import local as image
@@ -21,13 +25,16 @@ from infra.settings import Keys, Settings
 def deploy(settings: Settings) -> None:
     """Declares every resource of a dev stack and exports its outputs."""
     assert settings.port is not None  # what the settings' own check promises for dev
+    if settings.image:
+        pulumi.runtime.register_stack_transformation(_as_deployed)
     top = pulumi.ResourceOptions()
     net = network.create(settings.name, top)
     nginx = image.build("nginx", top)
     api_image = image.build("api", top, also_named=[release.api_base_name()])
 
-    database = Database("database", settings, net, top)
-    cache = Cache("cache", settings, net, top)
+    database = _database(settings, net, top)
+    cache = _cache(settings, net, top)
+    servers = [server for server in (database, cache) if isinstance(server, pulumi.Resource)]
     store = ObjectStore("object-store", settings, settings.port + 2, nginx, net, top)
     step = migration.run(
         "migrations",
@@ -35,26 +42,21 @@ def deploy(settings: Settings) -> None:
         api_image,
         net,
         database.identity,
-        {
-            "ADMIN_DATABASE_URL": database.admin_url,
-            "OWNER_DATABASE_URL": database.owner_url,
-            "DATABASE_URL": database.url,
-        },
-        pulumi.ResourceOptions(depends_on=[database]),
+        _urls(database),
+        pulumi.ResourceOptions(depends_on=servers),
     )
     services = _services(settings) if settings.keys else Fakes("fakes", settings, api_image, net, top).services
-    api = Api(
+    balancer = LoadBalancer("load-balancer", settings, settings.port, nginx, net, top)
+    Api(
         "api",
         settings,
-        api_image,
+        settings.image or api_image.image_id,
         database,
         cache,
         services,
         net,
-        pulumi.ResourceOptions(depends_on=[step, database, cache]),
-    )
-    balancer = LoadBalancer(
-        "load-balancer", settings, settings.port, nginx, net, pulumi.ResourceOptions(depends_on=[api])
+        balancer,
+        pulumi.ResourceOptions(depends_on=[step, *servers]),
     )
     metrics = Metrics("metrics", settings, settings.port + 1, net, top)
 
@@ -63,8 +65,8 @@ def deploy(settings: Settings) -> None:
         api_url=balancer.url,
         health_url=f"{balancer.url}/api/health",
         frontend_url=settings.frontend_url,
-        app_version=release.app_version(),
-        image=api_image.name,
+        app_version=variables.app_version(settings),
+        image=settings.image or api_image.name,
         schema_revision=step.schema_revision,
         migration_exit_code=step.exit_code,
         migration_log=step.log,
@@ -75,6 +77,41 @@ def deploy(settings: Settings) -> None:
         object_store_ca=store.authority,
         metrics_url=metrics.url,
     )
+
+
+# What stays as the stack's state has it while the settings name an image: nothing is built, and the schema, which the
+# migrations of a newer release made, is left to them.
+AS_DEPLOYED = {
+    "docker:index/remoteImage:RemoteImage": ["name", "build"],
+    "pulumi-python:dynamic:MigrationRun": ["digest", "image"],
+    "pulumi-python:dynamic:NginxSettings": ["config"],
+}
+
+
+def _as_deployed(arguments: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
+    kept = AS_DEPLOYED.get(arguments.type_)
+    if kept is None:
+        return None
+    options = pulumi.ResourceOptions.merge(arguments.opts, pulumi.ResourceOptions(ignore_changes=kept))
+    return pulumi.ResourceTransformationResult(arguments.props, options)
+
+
+def _database(settings: Settings, net: docker.Network, opts: pulumi.ResourceOptions) -> Database | ExternalDatabase:
+    if settings.database.kind == "external":
+        return ExternalDatabase(settings)
+    return Database("database", settings, net, opts)
+
+
+def _cache(settings: Settings, net: docker.Network, opts: pulumi.ResourceOptions) -> Cache | ExternalCache:
+    if settings.cache.kind == "external":
+        return ExternalCache(settings)
+    return Cache("cache", settings, net, opts)
+
+
+def _urls(database: Database | ExternalDatabase) -> dict[str, pulumi.Output[str]]:
+    """By variable, what the migrations step is given; without an administrator it leaves the roles alone."""
+    urls = {"OWNER_DATABASE_URL": database.owner_url, "DATABASE_URL": database.url}
+    return urls if database.admin_url is None else {**urls, "ADMIN_DATABASE_URL": database.admin_url}
 
 
 def _services(settings: Settings) -> Mapping[str, pulumi.Input[str]]:

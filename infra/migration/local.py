@@ -10,7 +10,7 @@ import pulumi
 
 import migrations
 from infra import labels
-from infra.container import SCRATCH
+from infra.container import SCRATCH, THIS_MACHINE
 from infra.migration.step import COMMAND, LONGEST_RUN, MigrationRun, Outcome, StepProvider, failed, last_line
 
 # The provider is a process of its own at every preview: what it does not need there would double its start.
@@ -34,6 +34,7 @@ class MigrationProvider(StepProvider):
             name=f"{props['name']}-{secrets.token_hex(3)}",
             environment=props["environment"],
             network=props["network"],
+            extra_hosts=THIS_MACHINE,
             labels=props["labels"],
             user="1001",
             read_only=True,

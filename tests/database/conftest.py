@@ -6,7 +6,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,14 +20,23 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL, Identifier
 
 from infra.release import ROOT, image_name
+from migrations.history import History
 from migrations.revisions import VERSIONS, revisions
 from migrations.roles import ensure_roles
-from migrations.runner import upgrade
+from migrations.runner import Report, upgrade
 from migrations.settings import Settings, settings
 from migrations.stopwatch import Stopwatch
+from tests.elsewhere import servers
+from tests.elsewhere.servers import Supabase
 
 Connection = psycopg.Connection[tuple[object, ...]]
+AddRevision = Callable[[str, str], Path]
 VARIABLE = "TEST_ADMIN_DATABASE_URL"
+
+# Tests that must hold both on a database of ours and on Supabase's, where the API comes through a transaction pooler.
+ON_BOTH = pytest.mark.parametrize(
+    "session_settings", ["own_database", "database_elsewhere"], ids=["ours", "supabase"], indirect=True
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,7 @@ def server() -> Generator[Server]:
         yield Server(url)
         return
     client = docker.from_env()
-    image = _database_image(client)
+    image = image_of(client, "database")
     password = secrets.token_hex(16)
     container = client.containers.run(
         image,
@@ -76,6 +85,8 @@ def server() -> Generator[Server]:
         environment={"POSTGRES_PASSWORD": password, "MAX_CONNECTIONS": "100"},
         ports={"5432/tcp": ("127.0.0.1", 0)},
         labels={"nuggetwise.test": "database"},
+        # A disk that is soon full.
+        tmpfs={"/tiny": "size=48m,mode=1777"},
     )
     try:
         yield Server(_when_it_answers(container, password))
@@ -84,13 +95,13 @@ def server() -> Generator[Server]:
         client.close()
 
 
-def _database_image(client: docker.DockerClient) -> Image:
+def image_of(client: docker.DockerClient, what: str) -> Image:
     """The dev stack's own, which the end-to-end tier has built before when all tests run."""
-    name = image_name("database")
+    name = image_name(what)
     try:
         return client.images.get(name)
     except ImageNotFound:
-        dockerfile = "images/database/Dockerfile"
+        dockerfile = f"images/{what}/Dockerfile"
         return client.images.build(path=str(ROOT), dockerfile=dockerfile, tag=name, rm=True, forcerm=True)[0]
 
 
@@ -111,7 +122,35 @@ def _when_it_answers(container: Container, password: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def session_settings(server: Server) -> Generator[Settings]:
+def session_settings(request: pytest.FixtureRequest) -> Settings:
+    """The database under test: ours, unless ON_BOTH says otherwise."""
+    return request.getfixturevalue(getattr(request, "param", "own_database"))
+
+
+@pytest.fixture(scope="session")
+def supabase() -> Generator[Supabase]:
+    """A new project of Supabase's shape, in containers of its own."""
+    with closing(docker.from_env()) as client, servers.supabase(client) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def database_elsewhere(supabase: Supabase) -> Settings:
+    """Its roles are made once, by its customer; from then on there is no administrator."""
+    given = settings(
+        {
+            "ADMIN_DATABASE_URL": supabase.admin_url,
+            "OWNER_DATABASE_URL": supabase.direct("nuggetwise_owner", "owner-secret"),
+            "DATABASE_URL": supabase.pooled("nuggetwise_api", "api-secret"),
+            "APP_VERSION": "1.2.3",
+        }
+    )
+    ensure_roles(given, Stopwatch())
+    return replace(given, admin=None)
+
+
+@pytest.fixture(scope="session")
+def own_database(server: Server) -> Generator[Settings]:
     """Settings of this session's own roles and database, which its end removes."""
     suffix = secrets.token_hex(4)
     owner, api, database = f"test_owner_{suffix}", f"test_api_{suffix}", f"test_{suffix}"
@@ -137,22 +176,37 @@ def migrated(session_settings: Settings) -> Settings:
     return session_settings
 
 
-@pytest.fixture
-def empty(server: Server, migrated: Settings) -> Generator[Settings]:
-    """An empty database of the same roles, for a test to migrate."""
-    name = f"{migrated.owner.database}_{secrets.token_hex(4)}"
+@contextmanager
+def another_database(server: Server, ours: Settings) -> Generator[Settings]:
+    """An empty database of the same roles."""
+    name = f"{ours.owner.database}_{secrets.token_hex(4)}"
 
     def moved(url: str) -> str:
-        return url.removesuffix(migrated.owner.database) + name
+        return url.removesuffix(ours.owner.database) + name
 
     given = replace(
-        migrated,
-        owner=replace(migrated.owner, url=moved(migrated.owner.url), database=name),
-        api=replace(migrated.api, url=moved(migrated.api.url), database=name),
+        ours,
+        owner=replace(ours.owner, url=moved(ours.owner.url), database=name),
+        api=replace(ours.api, url=moved(ours.api.url), database=name),
     )
     ensure_roles(given, Stopwatch())
     yield given
     server.drop_database(name)
+
+
+@pytest.fixture
+def empty(server: Server, migrated: Settings) -> Generator[Settings]:
+    """An empty database of the same roles, for a test to migrate."""
+    with another_database(server, migrated) as given:
+        yield given
+
+
+@pytest.fixture(scope="module")
+def module_database(server: Server, own_database: Settings) -> Generator[Settings]:
+    """A database of ours with the whole schema, which the tests of one file change."""
+    with another_database(server, own_database) as given:
+        upgrade(given, revisions(), Stopwatch())
+        yield given
 
 
 def environment_of(given: Settings) -> dict[str, str]:
@@ -165,6 +219,23 @@ def environment_of(given: Settings) -> dict[str, str]:
         "DATABASE_URL": given.api.url,
         "APP_VERSION": "1.2.3",
     }
+
+
+def run(given: Settings, versions: Path) -> Report:
+    """Apply what is pending of a folder of revisions."""
+    return upgrade(given, revisions(versions), Stopwatch())
+
+
+def value(given: Settings, query: bytes) -> object:
+    """The one value that a query of the owner's answers with."""
+    with psycopg.connect(given.owner.url) as owner:
+        row = owner.execute(query).fetchone()
+    return row and row[0]
+
+
+def history(given: Settings) -> History:
+    with psycopg.connect(given.owner.url) as owner:
+        return History.read(owner)
 
 
 @pytest.fixture
@@ -181,7 +252,10 @@ def add_revision(versions: Path) -> Callable[[str, str], Path]:
     def add(stem: str, body: str) -> Path:
         path = versions / f"{stem}.py"
         head = f'revision = "{stem[:4]}"\ndown_revision = "{int(stem[:4]) - 1:04}"\n'
-        imports = "from alembic import op\nfrom migrations.indexes import create_index, create_partitioned_index\n"
+        imports = (
+            "from alembic import op\nfrom migrations.backfill import backfill\n"
+            "from migrations.indexes import create_index, create_partitioned_index\n"
+        )
         path.write_text(f'"""A test."""\n{imports}{head}\ndef upgrade() -> None:\n    {body}\n')
         return path
 
@@ -198,8 +272,14 @@ def owner(migrated: Settings) -> Generator[Connection]:
 @pytest.fixture
 def api(migrated: Settings) -> Generator[Connection]:
     """The API's role on the shared database."""
-    with psycopg.connect(migrated.api.url, autocommit=True) as connection:
+    with psycopg.connect(migrated.api.url, autocommit=True, prepare_threshold=None) as connection:
         yield connection
+
+
+@pytest.fixture
+def on_supabase(migrated: Settings) -> bool:
+    """Whether the database under test is Supabase's, which has no administrator of ours."""
+    return migrated.admin is None
 
 
 @pytest.fixture

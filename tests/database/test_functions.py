@@ -8,7 +8,9 @@ import pytest
 
 from migrations import head
 
-from .conftest import Connection, Person
+from .conftest import ON_BOTH, Connection, Person
+
+pytestmark = ON_BOTH
 
 NOW = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 CREATED, UPDATED, DELETED = (f"customer.subscription.{what}" for what in ("created", "updated", "deleted"))

@@ -12,7 +12,9 @@ from app.database import Database
 from app.tokens import Principal
 from migrations.settings import Settings
 
-from .conftest import Connection, Person
+from .conftest import ON_BOTH, Connection, Person
+
+pytestmark = ON_BOTH
 
 QUOTA = 5
 

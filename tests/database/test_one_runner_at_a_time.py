@@ -51,7 +51,9 @@ def test_a_runner_gives_up_waiting_and_says_who_holds_the_lock(empty: Settings) 
     impatient = replace(empty, lock_wait_seconds=0.2)
     with only_runner(empty, empty.owner) as holder:
         pid = holder.info.backend_pid
-        holding = rf"kept the lock for 0.2 s: pid {pid} \(nuggetwise-migrations 1.2.3\) of test_owner_.* since 2"
+        holding = (
+            rf"kept the lock for 0.2 s: pid {pid} \(nuggetwise-migrations 1.2.3\) of test_owner_\w+ from [\d.]+ since 2"
+        )
         with pytest.raises(MigrationError, match=holding):
             upgrade(impatient, revisions(), Stopwatch())
 

@@ -48,6 +48,22 @@ def test_a_master_user_without_superuser_makes_everything_twice(elsewhere: Setti
         assert owner.execute(query).fetchone() == (True,)
 
 
+def test_a_database_that_somebody_else_owns_is_used_and_stays_theirs(elsewhere: Settings, server: Server) -> None:
+    assert elsewhere.admin
+    database = elsewhere.owner.database
+    with psycopg.connect(elsewhere.admin.url, autocommit=True) as master:
+        master.execute(f"CREATE DATABASE {database}".encode())
+    for _ in range(2):
+        ensure_roles(elsewhere, Stopwatch())
+        upgrade(elsewhere, revisions(), Stopwatch())
+    query = """
+        SELECT pg_get_userbyid(datdba), has_database_privilege('public', oid, 'CONNECT')
+        FROM pg_database WHERE datname = %s
+    """
+    with server.admin() as admin:
+        assert admin.execute(query, [database]).fetchone() == (elsewhere.admin.role, True)
+
+
 def test_a_changed_password_replaces_the_old_one(elsewhere: Settings) -> None:
     ensure_roles(elsewhere, Stopwatch())
     url = elsewhere.api.url.replace("api-secret", "another")

@@ -1,37 +1,18 @@
 """The runner: what it applies, what it refuses, and what a failure leaves behind."""
 
-from collections.abc import Callable, Generator
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from migrations import connection, runner
 from migrations.errors import MigrationError
 from migrations.history import History
-from migrations.lock import only_runner
 from migrations.revisions import revisions
-from migrations.runner import Report, upgrade
+from migrations.runner import upgrade
 from migrations.settings import Settings
 from migrations.stopwatch import Stopwatch
 
-AddRevision = Callable[[str, str], Path]
-
-
-def run(given: Settings, versions: Path) -> Report:
-    return upgrade(given, revisions(versions), Stopwatch())
-
-
-def value(given: Settings, query: bytes) -> object:
-    """The one value that a query of the owner's answers with."""
-    with psycopg.connect(given.owner.url) as owner:
-        row = owner.execute(query).fetchone()
-    return row and row[0]
-
-
-def history(given: Settings) -> History:
-    with psycopg.connect(given.owner.url) as owner:
-        return History.read(owner)
+from .conftest import AddRevision, history, run, value
 
 
 def test_what_is_applied_is_recorded_with_its_checksum_and_release(
@@ -42,13 +23,6 @@ def test_what_is_applied_is_recorded_with_its_checksum_and_release(
     assert (report.schema_revision, report.applied) == ("0002", ["0001", "0002"])
     assert history(empty) == History("0002", {each.id: each.checksum for each in revisions(versions)})
     assert value(empty, b"SELECT DISTINCT applied_by_release FROM migration_history") == "1.2.3"
-
-
-def test_with_nothing_pending_nobody_is_waited_for(empty: Settings, versions: Path) -> None:
-    run(empty, versions)
-    with only_runner(empty, empty.owner):
-        report = run(empty, versions)
-    assert (report.schema_revision, report.applied) == ("0001", [])
 
 
 def test_time_of_the_database_is_reported(empty: Settings, versions: Path) -> None:
@@ -80,35 +54,6 @@ def test_an_older_release_leaves_a_newer_database_as_it_is(
     report = run(empty, versions)
     assert (report.schema_revision, report.applied) == ("0002", [])
     assert "the database is at 0002, past this release's 0001: left as it is" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("body", "sqlstate"),
-    [
-        ('op.execute("SELECT 1 / 0")', "22012"),
-        ('op.execute("CREATE INDEX CONCURRENTLY i ON things (n)")', "25001"),
-        ('with op.get_context().autocommit_block(): op.execute("LOCK TABLE things")', "25P01"),
-    ],
-)
-def test_a_broken_revision_leaves_the_earlier_state_and_can_be_mended(
-    body: str, sqlstate: str, empty: Settings, versions: Path, add_revision: AddRevision
-) -> None:
-    add_revision("0002_things", 'op.execute("CREATE TABLE things (n integer)")')
-    add_revision("0003_broken", f'op.execute("ALTER TABLE things ADD m integer")\n    {body}')
-    with pytest.raises(MigrationError, match=rf"0003_broken.py failed \({sqlstate}\)"):
-        run(empty, versions)
-    assert history(empty).revision == "0002"
-    add_revision("0003_broken", 'op.execute("ALTER TABLE things ADD IF NOT EXISTS m integer")')
-    assert run(empty, versions).applied == ["0003"]
-
-
-def test_a_transactional_revision_is_undone_as_a_whole(
-    empty: Settings, versions: Path, add_revision: AddRevision
-) -> None:
-    add_revision("0002_broken", 'op.execute("CREATE TABLE things ()")\n    op.execute("SELECT 1 / 0")')
-    with pytest.raises(MigrationError):
-        run(empty, versions)
-    assert value(empty, b"SELECT to_regclass('things')") is None
 
 
 def test_an_index_left_invalid_is_dropped_and_built_again(
@@ -152,55 +97,20 @@ def test_an_index_of_partitions_goes_on_where_it_was_cut_short(
     assert value(empty, b"SELECT count(*) FROM pg_indexes WHERE tablename LIKE 'things_%'") == 4
 
 
-@pytest.fixture
-def blocker(
-    empty: Settings, versions: Path, add_revision: AddRevision, monkeypatch: pytest.MonkeyPatch
-) -> Generator[psycopg.Connection]:
-    """Holds a lock that the next revision, 0003, waits for."""
-    add_revision("0002_things", 'op.execute("CREATE TABLE things (n integer)")')
-    run(empty, versions)
-    add_revision("0003_more", 'op.execute("ALTER TABLE things ADD m integer")')
-    monkeypatch.setitem(connection.TIMEOUTS, "lock_timeout", "50ms")
-    monkeypatch.setattr(runner, "BACKOFF_SECONDS", 0)
-    with psycopg.connect(empty.owner.url) as blocking:
-        blocking.execute("LOCK TABLE things IN ACCESS SHARE MODE")
-        yield blocking
-
-
-def test_an_awaited_lock_is_tried_again_until_it_is_free(
-    empty: Settings, versions: Path, blocker: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lines: list[str] = []
-
-    def log(line: str) -> None:
-        lines.append(line)
-        if "attempt 2 of" in line:
-            blocker.rollback()
-
-    monkeypatch.setattr(runner, "log", log)
-    assert run(empty, versions).applied == ["0003"]
-    assert [line for line in lines if "attempt" in line] == [
-        f"0003 more … a lock was not free, attempt {n} of {runner.ATTEMPTS}" for n in (1, 2)
-    ]
-
-
-@pytest.mark.usefixtures("blocker")
-def test_a_lock_that_stays_taken_fails_the_run_in_the_end(empty: Settings, versions: Path) -> None:
-    with pytest.raises(MigrationError, match=r"0003_more.py failed \(55P03\)"):
-        run(empty, versions)
-    assert history(empty).revision == "0002"
-
-
+@pytest.mark.parametrize("undo", ["RESET ALL", "SET lock_timeout = 0; RESET lock_timeout", "DISCARD ALL"])
 def test_timeouts_outlive_what_a_revision_sets_and_resets(
-    empty: Settings, versions: Path, add_revision: AddRevision
+    undo: str, empty: Settings, versions: Path, add_revision: AddRevision
 ) -> None:
+    names = ("lock_timeout", "statement_timeout", "idle_session_timeout", "client_connection_check_interval")
+    columns = ", ".join(f"current_setting('{name}') AS {name}" for name in names)
+    statements = "\n        ".join(f'op.execute("{statement}")' for statement in undo.split("; "))
     add_revision(
         "0002_timeouts",
-        'op.execute("SET lock_timeout = 0")\n    op.execute("RESET lock_timeout")\n    '
-        "op.execute(\"CREATE TABLE seen AS SELECT current_setting('lock_timeout') AS lock_timeout\")",
+        f"with op.get_context().autocommit_block():\n        {statements}\n"
+        f'        op.execute("CREATE TABLE seen AS SELECT {columns}")',
     )
     run(empty, versions)
-    assert value(empty, b"SELECT lock_timeout FROM seen") == "5s"
+    assert value(empty, b"SELECT seen::text FROM seen") == "(500ms,15min,0,2s)"
 
 
 def test_an_auth_uid_that_is_there_is_left_as_it_is(empty: Settings) -> None:

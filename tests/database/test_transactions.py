@@ -12,7 +12,9 @@ from app.problems import Unavailable
 from app.tokens import Principal
 from migrations.settings import Settings
 
-from .conftest import Person
+from .conftest import ON_BOTH, Person
+
+pytestmark = ON_BOTH
 
 
 @pytest.fixture

@@ -45,6 +45,7 @@ class Stack:
     state: Path
     engine: docker.DockerClient
     environment: dict[str, str] = field(default_factory=dict[str, str])
+    database: str = "nuggetwise"
 
     @property
     def url(self) -> str:
@@ -95,20 +96,21 @@ class Stack:
         return {**self.containers("database")[0].labels, labels.COMPONENT: component}
 
     @contextmanager
-    def changed_code(self) -> Generator[None]:
+    def changed_code(self, addition: str = "# changed", file: str = "app/__init__.py") -> Generator[None]:
         """The API's code differs while this is held: its image and its version do too."""
-        code = self.project / "app" / "__init__.py"
-        original = code.read_text()
-        code.write_text(original + "\n# changed\n")
-        try:
+        with changed(self.project / file, lambda code: f"{code}\n{addition}\n"):
             yield
-        finally:
-            code.write_text(original)
+
+    @contextmanager
+    def changed_settings(self, before: str, after: str) -> Generator[None]:
+        """The stack's settings differ while this is held."""
+        with changed(self.project / f"Pulumi.{self.name}.yaml", lambda settings: settings.replace(before, after)):
+            yield
 
     def sql(self, statement: str) -> str:
         """What psql prints for a statement, run as the database's administrator."""
         database = self.containers("database")[0]
-        command = ["psql", "-U", "postgres", "-AtX", "-v", "ON_ERROR_STOP=1", "-c", statement, "nuggetwise"]
+        command = ["psql", "-U", "postgres", "-AtX", "-v", "ON_ERROR_STOP=1", "-c", statement, self.database]
         code, output = database.exec_run(command)
         assert isinstance(output, bytes)
         assert code == 0, output
@@ -124,6 +126,18 @@ class Stack:
         for network in self.engine.networks.list(filters=by_name):
             network.remove()
         assert done.code == 0, done.text
+
+
+@contextmanager
+def changed(file: Path, change: Callable[[str], str]) -> Generator[None]:
+    """A file differs while this is held."""
+    original = file.read_text()
+    assert change(original) != original
+    file.write_text(change(original))
+    try:
+        yield
+    finally:
+        file.write_text(original)
 
 
 def free_port() -> int:

@@ -10,7 +10,7 @@ from pulumi.runtime import rpc
 from infra import release, settings
 
 from .conftest import dev_settings, record
-from .recording import Recorded
+from .recording import Recorded, is_secret, unsealed
 
 
 def named(containers: list[Recorded], component: str) -> list[Recorded]:
@@ -152,3 +152,31 @@ def test_keys_in_clear_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(settings.SettingsError, match="nuggetwise:keys: stands there in clear") as caught:
         settings.load()
     assert "v1:2" not in str(caught.value)
+
+
+URLS = {
+    "database": {
+        "kind": "external",
+        "url": "postgresql://api:secret@db.test:6543/x",
+        "owner_url": "postgresql://owner:secret@db.test/x",
+    },
+    "cache": {"kind": "external", "url": "rediss://:secret@cache.test:6380"},
+}
+
+
+def test_servers_that_live_elsewhere_leave_nothing_of_them_in_the_stack() -> None:
+    stack = record(dev_settings(**URLS))
+    assert not [r.name for r in stack if r.name.startswith(("database", "cache"))]
+    (step,) = [r for r in stack if r.type.endswith(":MigrationRun")]
+    assert step.inputs["database"] == "db.test:5432/x"
+    assert is_secret(step.inputs["environment"])
+    assert unsealed(step.inputs["environment"]) == {
+        "DATABASE_URL": URLS["database"]["url"],
+        "OWNER_DATABASE_URL": URLS["database"]["owner_url"],
+    }
+
+
+def test_one_server_may_live_elsewhere_and_the_other_here() -> None:
+    names = {r.name for r in record(dev_settings(cache=URLS["cache"]))}
+    assert "database" in names
+    assert "cache" not in names

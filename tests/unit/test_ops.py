@@ -99,13 +99,28 @@ def test_a_new_stacks_file_is_devs_without_its_secrets(monkeypatch: pytest.Monke
     assert text.endswith("  nuggetwise:zzz: 1\n")
 
 
+def test_a_new_stack_is_no_copy_of_a_dev_whose_database_lives_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    dev = tmp_path / "Pulumi.dev.yaml"
+    urls = "    kind: external\n    url:\n      secure: v1:x\n    owner_url:\n      secure: v1:x\n"
+    text = (stack_file.ROOT / dev.name).read_text()
+    dev.write_text(text.replace("nuggetwise:database:\n    kind: container\n", f"nuggetwise:database:\n{urls}"))
+    monkeypatch.setattr(stack_file, "ROOT", tmp_path)
+    assert stack_file.read("dev", None).database.kind == "external"
+    with pytest.raises(OperatorError, match=r"Pulumi\.alice\.yaml does not exist, and dev's database or cache lives"):
+        stack_file.read("alice", 8090)
+
+
 def test_a_port_that_contradicts_the_settings_is_refused() -> None:
     with pytest.raises(OperatorError, match="but PORT=9999 was asked for"):
         stack_file.read("dev", 9999)
 
 
 def test_make_does_not_deploy_production() -> None:
-    with pytest.raises(OperatorError, match="make up is for dev stacks only; `pulumi up -s production` deploys production"):
+    with pytest.raises(
+        OperatorError, match="make up is for dev stacks only; `pulumi up -s production` deploys production"
+    ):
         stack_file.read("production", None)
 
 

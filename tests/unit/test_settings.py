@@ -96,19 +96,57 @@ def test_an_accounts_number_may_stand_there_as_a_number() -> None:
     assert parsed.aws.account == "123456789012"
 
 
-def test_an_external_database_and_cache_need_their_urls_as_secrets() -> None:
+@pytest.mark.parametrize("stack", ["dev", "staging"])
+def test_an_external_database_and_cache_need_their_urls_as_secrets(stack: str) -> None:
     blocks: dict[str, Any] = {"database": {"kind": "external"}, "cache": {"kind": "external"}}
     with pytest.raises(settings.SettingsError) as caught:
-        settings.parse("staging", complete("staging", **blocks))
-    for key in ("database.url", "database.owner_url", "cache.url"):
-        assert f"`pulumi config set -s staging --secret --path nuggetwise:{key}`" in str(caught.value)
+        settings.parse(stack, complete(stack, **blocks))
+    lines = str(caught.value).splitlines()
+    for key, line in zip(("database.url", "database.owner_url", "cache.url"), lines, strict=True):
+        command = f"`pulumi config set -s {stack} --secret --path nuggetwise:{key}`"
+        assert line.startswith(f"Pulumi.{stack}.yaml: nuggetwise:{key}: is missing; {command} sets it to the ")
     urls = {"url": {"secure": "v1:hunter2"}, "owner_url": {"secure": "v1:hunter2"}}
     given = complete(
-        "staging",
+        stack,
         database={"kind": "external", **urls},
         cache={"kind": "external", "url": urls["url"]},
     )
-    assert "hunter2" not in repr(settings.parse("staging", given))
+    assert "hunter2" not in repr(settings.parse(stack, given))
+
+
+def external(**urls: str) -> dict[str, Any]:
+    database = {"url": "postgresql://api:a@db.test:6543/x", "owner_url": "postgres://owner:a@db.test/x"}
+    blocks = {"database": {"kind": "external", **database}, "cache": {"kind": "external", "url": "redis://cache.test"}}
+    for key, url in urls.items():
+        block, name = key.split("_", 1)
+        blocks[block][name] = url
+    return complete("dev", **blocks)
+
+
+@pytest.mark.parametrize(
+    ("key", "url"),
+    [
+        ("database_url", "postgresql://api:hun#ter2@db.test/x"),
+        ("database_url", "postgresql://api:hun/ter2@db.test/x"),
+        ("database_url", "postgresql://api:hun?ter2@db.test/x"),
+        ("database_url", "postgresql://api:hun@ter2@db.test/x"),
+        ("database_url", "postgresql://api:ter2@db.test"),
+        ("database_url", "postgresql://:ter2@db.test/x"),
+        ("database_owner_url", "mysql://owner:ter2@db.test/x"),
+        ("database_owner_url", "postgresql://owner:ter2@db.test:99999/x"),
+        ("cache_url", "redis://:hun#ter2@cache.test"),
+        ("cache_url", "https://:ter2@cache.test"),
+        ("cache_url", "rediss://"),
+    ],
+)
+def test_a_url_that_would_be_misread_is_refused_without_being_shown(key: str, url: str) -> None:
+    settings.parse("dev", external())
+    settings.parse("dev", external(database_url="postgresql://api:hun%23ter2@db.test:6543/x?sslmode=require"))
+    with pytest.raises(settings.SettingsError) as caught:
+        settings.parse("dev", external(**{key: url}))
+    name = key.replace("_", ".", 1)
+    assert str(caught.value).startswith(f"Pulumi.dev.yaml: nuggetwise:{name}: what stands there is not right; it must")
+    assert "ter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
