@@ -6,7 +6,6 @@ from typing import Any
 
 import pulumi
 
-
 READINGS = 50
 PAUSE = 0.1  # seconds
 
@@ -40,7 +39,7 @@ class Bootstrap:
 
 
 def bootstrap(stack: str) -> Bootstrap:
-    """What the bootstrap stack said of itself. Raises pulumi.RunError when it was not deployed, or by an older release."""
+    """What the bootstrap stack said of itself. Raises pulumi.RunError where this release's was not deployed."""
     said = of(stack)
     missing = [field.name for field in fields(Bootstrap) if not said.get(field.name)]
     if missing:

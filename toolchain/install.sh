@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Obtains what the project needs on this machine: `make up` calls it. `--check` only says what is missing; `--tests`
-# obtains what the tests need besides.
+# Obtains what the project needs on this machine: `make up` calls it. `--check` only says what is missing; `--tests` and
+# `--rehearsal` obtain what the tests, or a rehearsal alone, need besides.
 set -euo pipefail
 
 # shellcheck source-path=SCRIPTDIR source=common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-for noun in state checkout python go pulumi language_host docker_provider docker base_image s3s_fs stripe_mock; do
+for noun in state checkout python go pulumi language_host docker_provider docker base_image s3s_fs stripe_mock docker_registry; do
   # shellcheck source=/dev/null
   source "$TOOLCHAIN/$noun.sh"
 done
@@ -38,8 +38,9 @@ main() {
   local part started times=''
   case ${1:-} in
     --check | '') ;;
-    --tests) PARTS+=(stripe_mock) ;;
-    *) fail "unknown argument: $1" "usage: toolchain/install.sh [--check | --tests]" ;;
+    --tests) PARTS+=(stripe_mock docker_registry) ;;
+    --rehearsal) PARTS+=(docker_registry) ;;
+    *) fail "unknown argument: $1" "usage: toolchain/install.sh [--check | --tests | --rehearsal]" ;;
   esac
   [[ $OSTYPE == linux* ]] || fail "this installer knows Linux only; on other systems use a Linux virtual machine (WSL, Lima, multipass)."
   missing_parts

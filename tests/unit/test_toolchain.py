@@ -21,6 +21,7 @@ PARTS = (
     "base_image",
     "s3s_fs",
     "stripe_mock",
+    "docker_registry",
 )
 
 

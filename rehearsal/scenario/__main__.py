@@ -1,0 +1,32 @@
+"""`python -m rehearsal.scenario run|interrupted|faults --stack production`: what `make rehearse` calls."""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m rehearsal.scenario", description=__doc__)
+    parser.add_argument("what", choices=("run", "interrupted", "faults"), help="the whole story, or one of its mishaps")
+    parser.add_argument("--stack", required=True, choices=("staging", "production"))
+    parser.add_argument("--report", type=Path, help="a file that the report is written to, as JSON")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, _interrupt)
+    # Imported when asked for: the Docker client alone takes longer to load than `--help` should.
+    from rehearsal.scenario.rehearse import rehearse
+
+    try:
+        return rehearse(arguments.what, arguments.stack, arguments.report)
+    except KeyboardInterrupt:
+        print("interrupted; everything of the rehearsal is removed", file=sys.stderr)
+        return 130
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())
