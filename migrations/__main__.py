@@ -5,7 +5,6 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 
 import psycopg
 
@@ -16,13 +15,14 @@ from migrations.log import log
 from migrations.revisions import revisions
 from migrations.roles import ensure_roles
 from migrations.runner import upgrade
-from migrations.settings import settings, target
+from migrations.settings import passwords, settings, target
 from migrations.stopwatch import Stopwatch
 
 VARIABLES = """\
 OWNER_DATABASE_URL   the role that owns the schema: direct, not through a pooler
 DATABASE_URL         the API's: the role in it is granted access
 ADMIN_DATABASE_URL   may create roles and databases; without it the roles step is left out
+PGPASSWORD           the password of a URL that has none, such as the administrator's in the cloud
 APP_VERSION          the release that is recorded with what it applies
 MIGRATION_LOCK_WAIT_SECONDS  how long to wait for another runner (120)
 """
@@ -53,7 +53,8 @@ def plan(_: argparse.Namespace) -> None:
     with connect(given.owner, release=given.release, autocommit=True) as connection:
         history = History.read(connection)
     pending = history.pending(known)
-    log(f"{len(pending) or 'nothing'} pending at {history.revision or 'the beginning'}")
+    newer = ", which is newer than this release" if history.is_newer_than(known) else ""
+    log(f"{len(pending) or 'nothing'} pending at {history.revision or 'the beginning'}{newer}")
     if pending:
         print(rendered(known, pending, api_role=given.api.role, release=given.release))
 
@@ -66,19 +67,14 @@ def current(_: argparse.Namespace) -> None:
 
 
 def sql(arguments: argparse.Namespace) -> None:
-    """print the SQL of one revision or of all, or write it to a file for each; needs no database"""
+    """print the SQL of one revision or of all; needs no database"""
     from migrations.rendering import rendered
 
     known = revisions()
     wanted = [revision for revision in known if arguments.revision in (None, revision.id)]
     if not wanted:
         raise SettingError(f"there is no revision {arguments.revision}: the newest is {known[-1].id}")
-    if arguments.into:
-        for revision in wanted:
-            text = rendered(known, [revision], release="unknown")
-            (arguments.into / f"{revision.path.stem}.sql").write_text(text)
-    else:
-        print(rendered(known, wanted, release="unknown"))
+    print(rendered(known, wanted, release="unknown"))
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
@@ -104,7 +100,6 @@ def parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=command)
         if name == "sql":
             sub.add_argument("revision", nargs="?", help="such as 0007; all without it")
-            sub.add_argument("--into", type=Path, metavar="FOLDER", help="an existing folder, such as for squawk")
     return result
 
 
@@ -123,15 +118,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def failed(message: str, code: int) -> int:
-    log(f"error: {scrubbed(message, settings_secrets())}")
+    log(f"error: {scrubbed(message, passwords(os.environ))}")
     return code
-
-
-def settings_secrets() -> list[str]:
-    try:
-        return settings(os.environ).secrets
-    except SettingError:
-        return []
 
 
 if __name__ == "__main__":

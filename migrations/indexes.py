@@ -3,6 +3,8 @@
 from alembic import context, op
 from sqlalchemy import text
 
+from migrations.log import log
+
 LEFTOVER = text("SELECT NOT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:index)")
 
 # A partition made after the parent's index came with its own.
@@ -26,9 +28,8 @@ def create_index(name: str, table: str, columns: str) -> None:
 def create_partitioned_index(name: str, parent: str, columns: str) -> None:
     """Create an index of a partitioned table: on the parent alone and each partition."""
     with op.get_context().autocommit_block():
-        # Over in no time, since the parent has no rows: CONCURRENTLY is neither possible nor needed.
         op.execute(f"""
-            -- squawk-ignore require-concurrent-index-creation
+            -- squawk-ignore require-concurrent-index-creation -- the parent alone has no rows to read
             CREATE INDEX IF NOT EXISTS {name} ON ONLY public.{parent} {columns}
         """)
         for partition in _unindexed_partitions(parent, name):
@@ -38,10 +39,11 @@ def create_partitioned_index(name: str, parent: str, columns: str) -> None:
 
 
 def _build(name: str, table: str, columns: str) -> None:
-    if _is_invalid(name):
-        op.execute(f"DROP INDEX CONCURRENTLY public.{name}")
-    # It waits for old transactions by locks, in nobody's way: cutting that short would only leave it invalid.
+    # Both wait for old transactions by locks, in nobody's way: cutting that short would only leave it invalid.
     op.execute("SET lock_timeout = 0")
+    if _is_invalid(name):
+        log(f"  {name} was left invalid by a run that was cut short: it is built anew")
+        op.execute(f"DROP INDEX CONCURRENTLY public.{name}")
     op.execute(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON public.{table} {columns}")
     op.execute("RESET lock_timeout")
 

@@ -11,6 +11,8 @@ from migrations.settings import Settings, Target
 
 # Any number will do, as long as every release uses the same: "nuggetwi" in ASCII.
 KEY = 0x6E75676765747769
+# Held by the session that applies a revision: when its runner is killed, it outlives the runner's KEY by seconds.
+WORK = KEY + 1
 POLL_SECONDS = 0.5
 
 HOLDER = """
@@ -25,33 +27,38 @@ HOLDER = """
 
 @contextmanager
 def only_runner(settings: Settings, target: Target) -> Generator[Connection]:
-    """Hold the lock of the target's database, on the connection given, or say who does.
+    """Hold the lock of the target's database, on the connection given, or say who does."""
+    with connect(target, release=settings.release, autocommit=True) as connection:
+        hold(connection, KEY, settings.lock_wait_seconds)
+        yield connection
+
+
+def hold(connection: Connection, key: int, seconds: float) -> None:
+    """Take an advisory lock for the rest of the session, or say who kept it for so long.
 
     It is polled for, and in autocommit: a blocked `pg_advisory_lock` would be a transaction that CREATE INDEX
     CONCURRENTLY waits for, while it waits for the lock's holder.
     """
-    with connect(target, release=settings.release, autocommit=True) as connection:
-        deadline = time.monotonic() + settings.lock_wait_seconds
-        told = False
-        while not _locked(connection):
-            holder = _holder(connection)
-            if time.monotonic() >= deadline:
-                raise MigrationError(
-                    f"another runner kept the lock for {settings.lock_wait_seconds:g} s: {holder}. "
-                    "Wait for it, or end it with pg_terminate_backend, and run again"
-                )
-            if not told:
-                log(f"waiting for another runner: {holder}")
-                told = True
-            time.sleep(POLL_SECONDS)
-        yield connection
+    deadline = time.monotonic() + seconds
+    told = False
+    while not _locked(connection, key):
+        holder = _holder(connection, key)
+        if time.monotonic() >= deadline:
+            raise MigrationError(
+                f"another runner kept the lock for {seconds:g} s: {holder}. "
+                "Wait for it, or end it with pg_terminate_backend, and run again"
+            )
+        if not told:
+            log(f"waiting for another runner: {holder}")
+            told = True
+        time.sleep(POLL_SECONDS)
 
 
-def _locked(connection: Connection) -> bool:
-    row = connection.execute("SELECT pg_try_advisory_lock(%s)", [KEY]).fetchone()
+def _locked(connection: Connection, key: int) -> bool:
+    row = connection.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone()
     return row == (True,)
 
 
-def _holder(connection: Connection) -> str:
-    row = connection.execute(HOLDER, [KEY]).fetchone()
+def _holder(connection: Connection, key: int) -> str:
+    row = connection.execute(HOLDER, [key]).fetchone()
     return str(row[0]) if row else "it has just ended"

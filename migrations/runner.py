@@ -5,8 +5,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from migrations.connection import connect
+from migrations.autovacuum import send_away
+from migrations.connection import Connection, connect
 from migrations.errors import MigrationError
+from migrations.failure import Failure
 from migrations.history import History
 from migrations.lock import only_runner
 from migrations.log import log
@@ -14,9 +16,9 @@ from migrations.revisions import Revision
 from migrations.settings import Settings
 from migrations.stopwatch import Stopwatch
 
-ATTEMPTS = 5
-BACKOFF_SECONDS = 1.0
-LOCK_NOT_AVAILABLE = "55P03"
+# About a minute and a half in all.
+ATTEMPTS = 20
+BACKOFF_SECONDS, LONGEST_BACKOFF = 1.0, 5.0
 
 
 @dataclass(frozen=True)
@@ -40,15 +42,15 @@ def upgrade(settings: Settings, revisions: Sequence[Revision], stopwatch: Stopwa
         history = History.read(connection)
     if not history.pending(revisions):
         return _nothing_pending(history, revisions, stopwatch)
-    with only_runner(settings, settings.owner) as connection:
+    with only_runner(settings, settings.owner) as holder:
         # Read again: whoever had the lock may have done it all.
         with stopwatch.running():
-            history = History.read(connection)
+            history = History.read(holder)
         pending = history.pending(revisions)
         if not pending:
             return _nothing_pending(history, revisions, stopwatch)
         for revision in pending:
-            _apply(settings, revisions, revision, stopwatch)
+            _apply(settings, revisions, revision, holder, stopwatch)
     return Report(pending[-1].id, [revision.id for revision in pending], stopwatch.ms)
 
 
@@ -60,23 +62,26 @@ def _nothing_pending(history: History, revisions: Sequence[Revision], stopwatch:
     return Report(history.revision, [], stopwatch.ms)
 
 
-def _apply(settings: Settings, revisions: Sequence[Revision], revision: Revision, stopwatch: Stopwatch) -> None:
-    # Imported late, so that a run with nothing to do is over before these are loaded.
-    from sqlalchemy.exc import DBAPIError
-
+def _apply(
+    settings: Settings, revisions: Sequence[Revision], revision: Revision, holder: Connection, stopwatch: Stopwatch
+) -> None:
+    # Imported late, so that a run with nothing to do is over before Alembic and SQLAlchemy are loaded.
     from migrations.attempt import attempt
 
+    title = f"{revision.id} {revision.name} …"
     for number in range(1, ATTEMPTS + 1):
         started = time.monotonic()
         try:
             with stopwatch.running():
-                attempt(settings, revisions, revision)
-        except DBAPIError as error:
-            sqlstate = getattr(error.orig, "sqlstate", None)
-            if sqlstate != LOCK_NOT_AVAILABLE or number == ATTEMPTS:
-                raise MigrationError(f"{revision.path.name} failed ({sqlstate}): {error.orig}") from error
-            log(f"{revision.id} {revision.name} … a lock was not free, attempt {number} of {ATTEMPTS}")
-            time.sleep(BACKOFF_SECONDS * 2 ** (number - 1))
+                attempt(settings, revisions, revision, holder)
+        except Failure as failure:
+            if not failure.is_transient or number == ATTEMPTS:
+                raise MigrationError(f"{revision.path.name} {failure}") from failure
+            log(f"{title} a lock was not free, attempt {number} of {ATTEMPTS}{failure.in_the_way}")
+            if failure.blockers.vacuumed:
+                send_away(holder, *failure.blockers.vacuumed)
+            else:
+                time.sleep(min(BACKOFF_SECONDS * 2 ** (number - 1), LONGEST_BACKOFF))
         else:
-            log(f"{revision.id} {revision.name} … {(time.monotonic() - started) * 1000:.0f} ms")
+            log(f"{title} {(time.monotonic() - started) * 1000:.0f} ms")
             return

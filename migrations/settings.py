@@ -1,6 +1,7 @@
 """What the runner is told by environment variables."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from psycopg import ProgrammingError
@@ -54,9 +55,14 @@ class Settings:
     release: str
     lock_wait_seconds: float
 
-    @property
-    def secrets(self) -> list[str]:
-        return [target.password for target in (self.owner, self.api, self.admin) if target]
+
+def passwords(environment: Mapping[str, str]) -> list[str]:
+    """The passwords that the environment brings, which no error may show, also where the settings are wrong."""
+    found = [environment.get("PGPASSWORD", "")]
+    for variable in PURPOSE:
+        with suppress(ProgrammingError):
+            found.append(str(conninfo_to_dict(environment.get(variable, "")).get("password", "")))
+    return [password for password in found if password]
 
 
 def target(environment: Mapping[str, str], variable: str) -> Target:

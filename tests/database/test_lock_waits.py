@@ -128,12 +128,13 @@ def autovacuum(server: Server, empty: Settings, things: None) -> Generator[None]
         admin.execute("SELECT pg_reload_conf()")
         owner.execute(
             "ALTER TABLE things SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0,"
-            " autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1)"
+            " autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1,"
+            " autovacuum_analyze_threshold = 1000000000)"
         )
         owner.execute("INSERT INTO things SELECT generate_series(1, 100000)")
         owner.execute("DELETE FROM things")
         try:
-            until_there_is(empty, "pg_stat_progress_vacuum WHERE datname = current_database()")
+            until_there_is(empty, "pg_locks WHERE relation = 'things'::regclass AND mode = 'ShareUpdateExclusiveLock'")
             yield
         finally:
             admin.execute("ALTER SYSTEM RESET autovacuum_naptime")

@@ -42,6 +42,18 @@ def test_making_partitions_again_makes_only_those_that_are_missing(owner: Connec
         assert owner.execute("SELECT ensure_usage_partitions(14)").fetchone() == (2,)
 
 
+def test_a_month_s_partition_is_made_once_whichever_day_names_it(owner: Connection) -> None:
+    with owner.transaction(force_rollback=True):
+        owner.execute("SET LOCAL timezone = 'Pacific/Auckland'")
+        assert owner.execute("SELECT ensure_usage_partition('2020-02-29')").fetchone() == ("usage_202002",)
+        assert owner.execute("SELECT ensure_usage_partition('2020-02-01')").fetchone() == (None,)
+        owner.execute("SET LOCAL timezone = 'UTC'")
+        bound = "SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE oid = 'usage_202002'::regclass"
+        assert owner.execute(bound).fetchone() == (
+            "FOR VALUES FROM ('2020-02-01 00:00:00+00') TO ('2020-03-01 00:00:00+00')",
+        )
+
+
 def test_a_new_partition_is_as_closed_and_as_indexed_as_the_others(owner: Connection) -> None:
     shape = """
         SELECT c.relrowsecurity, count(*), count(*) FILTER (WHERE i.indisvalid), c.relacl

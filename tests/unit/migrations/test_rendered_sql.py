@@ -1,14 +1,9 @@
 """Revisions printed as SQL."""
 
-import shutil
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from migrations.rendering import rendered
-from migrations.revisions import PACKAGE, Revision, revisions
+from migrations.revisions import Revision, revisions
 
 ALL = revisions()
 EVERYTHING = rendered(ALL, ALL, release="1.2.3")
@@ -51,14 +46,3 @@ def test_a_percent_sign_is_printed_once() -> None:
 def test_an_awkward_role_name_is_quoted() -> None:
     text = rendered(ALL, ALL, api_role='a"b; DROP TABLE users', release="1")
     assert 'TO "a""b; DROP TABLE users"' in text
-
-
-def test_squawk_finds_no_lock_risk(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-m", "migrations", "sql", "--into", tmp_path], check=True, cwd=PACKAGE.parent)
-    files = sorted(tmp_path.glob("*.sql"))
-    assert len(files) == len(ALL)
-    squawk = shutil.which("squawk") or Path(sys.executable).with_name("squawk")
-    done = subprocess.run(
-        [squawk, "--config", PACKAGE / "squawk.toml", *files], check=False, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr

@@ -3,7 +3,7 @@
 import pytest
 
 import migrations.__main__ as command_line
-from migrations.errors import scrubbed
+from migrations.errors import MigrationError, scrubbed
 
 SECRET = "p@ss/wo rd"
 
@@ -43,3 +43,19 @@ def test_a_fault_s_traceback_is_scrubbed_too(
     shown = capsys.readouterr().err
     assert "RuntimeError: no idea what to do with *** or ***" in shown
     assert "Traceback" in shown
+
+
+@pytest.mark.parametrize("owner", ["postgresql://o:b-secret@h/d", "unusable"])
+def test_the_administrator_s_password_is_hidden_also_where_another_setting_is_wrong(
+    owner: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(_: object) -> None:
+        raise MigrationError(f"the server says that {SECRET} and a-secret are wrong")
+
+    monkeypatch.setenv("OWNER_DATABASE_URL", owner)
+    monkeypatch.setenv("DATABASE_URL", "postgresql://a:a-secret@h/d")
+    monkeypatch.setenv("ADMIN_DATABASE_URL", "postgresql://master@h/postgres")
+    monkeypatch.setenv("PGPASSWORD", SECRET)
+    monkeypatch.setitem(command_line.COMMANDS, "deploy", refused)
+    assert command_line.main(["deploy"]) == 1
+    assert capsys.readouterr().err == "error: the server says that *** and *** are wrong\n"
