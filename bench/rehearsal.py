@@ -74,11 +74,11 @@ def bare(place: Workspace, counts: Counter[str]) -> Generator[Engine]:
         environment = {
             **place.environment,
             "PULUMI_DEBUG_PROVIDERS": providers.attachment,
-            "AWS_REGION": "eu-central-1",
             "BARE": json.dumps(counts),
         }
         engine = Engine(project, "bare", folder, environment)
         engine.init()
+        engine.set({"aws:region": "eu-central-1"})
         yield engine
 
 

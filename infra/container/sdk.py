@@ -10,28 +10,27 @@ from infra.container import SCRATCH
 _NANOSECONDS = 1_000_000_000
 
 
-def arguments(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """What `containers.create` is given for `spec`: `image`, `environment`, `probe` (`command`, `interval` in seconds),
-    `memory` in MiB, `cpus` in cores and `hosts`.
+def arguments(limits: Mapping[str, Any]) -> dict[str, Any]:
+    """What `containers.create` is given besides the image and its variables.
+
+    `limits` are `probe` (`command`, and `interval` in seconds), `memory` in MiB, `cpus` in cores and `hosts`.
     """
-    memory = f"{int(spec['memory'])}m"
+    memory = f"{int(limits['memory'])}m"
     return {
-        "image": spec["image"],
-        "environment": dict(spec["environment"]),
-        "extra_hosts": dict(spec["hosts"]),
+        "extra_hosts": dict(limits["hosts"]),
         "init": True,
         "restart_policy": {"Name": "unless-stopped"},
         "mem_limit": memory,
         "memswap_limit": memory,  # equal: no swap
-        "nano_cpus": int(spec["cpus"] * _NANOSECONDS),
+        "nano_cpus": int(limits["cpus"] * _NANOSECONDS),
         "read_only": True,
         "tmpfs": SCRATCH,
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true"],
         "log_config": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
         "healthcheck": {
-            "test": ["CMD", *spec["probe"]["command"]],
-            "interval": int(spec["probe"]["interval"]) * _NANOSECONDS,
+            "test": ["CMD", *limits["probe"]["command"]],
+            "interval": int(limits["probe"]["interval"]) * _NANOSECONDS,
             "timeout": 10 * _NANOSECONDS,
             "retries": 3,
             "start_period": 30 * _NANOSECONDS,

@@ -1,4 +1,4 @@
-"""`python -m rehearsal.scenario run|interrupted|faults --stack production`: what `make rehearse` calls."""
+"""`python -m rehearsal.scenario run --stack production`: what `make rehearse` calls."""
 
 import argparse
 import signal
@@ -9,7 +9,11 @@ from types import FrameType
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m rehearsal.scenario", description=__doc__)
-    parser.add_argument("what", choices=("run", "interrupted", "faults"), help="the whole story, or one of its mishaps")
+    parser.add_argument(
+        "what",
+        choices=("run", "brief", "interrupted", "faults"),
+        help="the whole story; without changes and deploys; `up` killed half-way; a failure for each type of resource",
+    )
     parser.add_argument("--stack", required=True, choices=("staging", "production"))
     parser.add_argument("--report", type=Path, help="a file that the report is written to, as JSON")
     arguments = parser.parse_args()

@@ -14,7 +14,8 @@ def disagreements(records: Iterable[Record], resources: Iterable[Mapping[str, An
     known = {each["urn"]: each["id"] for each in resources if _is_rehearsed(each)}
     there = [record for record in records if record.urn]
     by_urn = Counter(record.urn for record in there)
-    ids = {record.urn: record.id for record in there}
+    # The cloud keeps revisions of a task definition apart, for which Pulumi has one id.
+    ids = {record.urn: record.outputs.get("id", record.id) for record in there}
     return [
         *(f"made {count} times: {urn}" for urn, count in sorted(by_urn.items()) if count > 1),
         *(f"left over, unknown to the state: {urn}" for urn in sorted(ids.keys() - known.keys())),

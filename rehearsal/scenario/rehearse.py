@@ -31,5 +31,7 @@ def _told(what: str, place: Workspace, report: Report) -> None:
             mishaps.interrupted(place, report)
         case "faults":
             mishaps.faulty(place, report)
+        case "brief":
+            Story(place, report).brief()
         case _:
             Story(place, report).whole()

@@ -109,7 +109,8 @@ def _environment(folder: Path, project: Path) -> dict[str, str]:
     inherited = {key: value for key, value in os.environ.items() if key in KEPT or not key.startswith(PRIVATE)}
     return {
         **inherited,
-        "PULUMI_BACKEND_URL": f"file://{folder}/state",
+        # Without files of attributes beside the state: whoever reads it while the engine writes finds them empty.
+        "PULUMI_BACKEND_URL": f"file://{folder}/state?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE": secrets.token_hex(16),
         "PULUMI_DIY_BACKEND_GZIP": "false",
         # The copy's packages, not those of the clone that the virtual environment was made for.
