@@ -5,6 +5,7 @@ turns. The program's own part is the time from the start of its Python to its la
 """
 
 import json
+import os
 import shutil
 import statistics
 from collections import Counter
@@ -48,12 +49,9 @@ def main() -> None:
 
 
 def resources(engine: Engine) -> Counter[str]:
-    """How many resources a stack has, by the provider that a bare one of it would be of.
-
-    Components, which a bare program has none of, are not counted.
-    """
-    found = [each["type"].partition(":")[0] for each in engine.resources() if each.get("custom")]
-    # What the SDKs for Docker and for dynamic resources make is as many of AWS.
+    """How many resources the engine counts in a stack, by the provider that a bare one of it would be of."""
+    found = [each["type"].partition(":")[0] for each in engine.resources()]
+    # Components, and what the SDKs for Docker and for dynamic resources make, are each one more of AWS.
     return Counter(name if name in ("cloudflare", "vercel") else "aws" for name in found if name != "pulumi")
 
 
@@ -99,6 +97,7 @@ def own_part(spans: list[Span]) -> float:
 def report(counts: Counter[str], ours: float, theirs: float, part: float) -> None:
     listed = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
     print(f"\nrehearsed {STACK}: {counts.total()} resources ({listed}), medians of {RUNS} runs that took turns")
+    print(f"load when it ended: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores (alone, these runs make it about 2)")
     rows = [
         ("no-op up", f"{ours:.1f} s", ""),
         ("no-op up of as many bare resources", f"{theirs:.1f} s", ""),

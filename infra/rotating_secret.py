@@ -9,8 +9,11 @@ from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider,
 
 from infra.settings import Rotation
 
+# Not None: the engine leaves that out of the state when it refreshes, and a preview then takes it for not known yet.
+NONE = ""
 
-def accepted(value: str, previous: str | None) -> str:
+
+def accepted(value: str, previous: str) -> str:
     """What the API accepts, the value that it uses first: `new,old` during a rotation, `new` otherwise."""
     return f"{value},{previous}" if previous else value
 
@@ -19,7 +22,7 @@ class RotatingSecretProvider(ResourceProvider):
     serialize_as_secret_always = False  # the provider itself holds no secret; only `value` and `previous` do
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        return CreateResult(secrets.token_hex(8), {**props, "value": secrets.token_hex(32), "previous": None})
+        return CreateResult(secrets.token_hex(8), {**props, "value": secrets.token_hex(32), "previous": NONE})
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         return DiffResult(changes=_is_higher(olds, news) or olds["retired"] != news["retired"])
@@ -30,7 +33,7 @@ class RotatingSecretProvider(ResourceProvider):
             return UpdateResult({**news, "retired": False, "value": secrets.token_hex(32), "previous": olds["value"]})
         # The highest number stays: a setting that went back and forth is no reason for a new value.
         kept = {"rotation": olds["rotation"], "value": olds["value"]}
-        return UpdateResult({**news, **kept, "previous": None if news["retired"] else olds["previous"]})
+        return UpdateResult({**news, **kept, "previous": NONE if news["retired"] else olds["previous"]})
 
 
 def _is_higher(olds: dict[str, Any], news: dict[str, Any]) -> bool:
@@ -44,7 +47,7 @@ class RotatingSecret(Resource, name="RotatingSecret"):
     """
 
     value: pulumi.Output[str]
-    previous: pulumi.Output[str | None]
+    previous: pulumi.Output[str]
 
     def __init__(self, name: str, rotation: Rotation, opts: pulumi.ResourceOptions | None = None) -> None:
         hidden = pulumi.ResourceOptions(additional_secret_outputs=["value", "previous"])
@@ -60,6 +63,6 @@ class RotatingSecret(Resource, name="RotatingSecret"):
 
         def both(values: list[Any]) -> str:
             value, previous = values
-            return accepted(form(value), form(previous) if previous else None)
+            return accepted(form(value), form(previous) if previous else NONE)
 
         return pulumi.Output.all(self.value, self.previous).apply(both)

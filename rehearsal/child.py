@@ -4,6 +4,9 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+# Before a command: it ends when we are killed. From util-linux, which every Linux has.
+DIES_WITH_US = ("setpriv", "--pdeathsig", "TERM", "--")
+
 
 class Child:
     """A process that ends when it is closed, and also when we are killed. Ctrl-C on our terminal does not reach it."""
@@ -12,8 +15,7 @@ class Child:
         self._log = log
         with log.open("w") as output:
             self._process = subprocess.Popen(
-                # From util-linux, which every Linux has.
-                ["setpriv", "--pdeathsig", "TERM", "--", *command],
+                [*DIES_WITH_US, *command],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

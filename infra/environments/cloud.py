@@ -21,6 +21,7 @@ from infra.database.aws import Database
 from infra.database.external import ExternalDatabase
 from infra.database.secrets import DatabaseSecrets
 from infra.dns.cloudflare import Dns
+from infra.environments.guard import Guard, everything
 from infra.frontend.vercel import Frontend
 from infra.image import registry
 from infra.image.aws import Image
@@ -41,6 +42,7 @@ def deploy(settings: Settings) -> None:
     assert settings.aws is not None  # what the settings' own check promises for the cloud
     region = settings.aws.region
     bind_roles(settings)
+    declared = everything()
     shared = stack_outputs.bootstrap(settings.bootstrap)
     providers = _providers(settings)
     top = pulumi.ResourceOptions(providers=providers)
@@ -110,6 +112,7 @@ def deploy(settings: Settings) -> None:
     FailedTask("failed-task", settings, cluster.arn, schedules.families, topic.arn, top)
     Outside("outside", settings, top)
     Budget("budget", settings, top)
+    Guard(settings, declared)
 
     outputs.export(
         environment=settings.environment,

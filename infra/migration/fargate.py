@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from infra.cluster import log
-from infra.migration.step import LONGEST_RUN, Outcome, StepProvider, failed, last_line
+from infra.migration.step import LONGEST_RUN, Outcome, StepProvider, failed, last_line, result
 
 # The provider is a process of its own at every preview: what it does not need there would double its start.
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class FargateRun:
                 known, quiet_since = len(self._lines), time.monotonic()
 
     def _has_result(self) -> bool:
-        return bool(self._lines) and self._lines[-1].startswith("{")
+        return result(self._log) is not None
 
     def _copy_log(self, arn: str) -> None:
         while True:

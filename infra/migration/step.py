@@ -38,15 +38,24 @@ def failed(why: str, log: str) -> MigrationFailed:
     )
 
 
+def result(log: str) -> dict[str, Any] | None:
+    """What the step prints at its end, a line of JSON. Its messages go to another stream and may overtake it."""
+    for line in reversed(log.splitlines()):
+        try:
+            found = json.loads(line)
+            assert isinstance(found["schema_revision"], str)
+            return found
+        except (ValueError, TypeError, KeyError, AssertionError):
+            continue
+    return None
+
+
 def last_line(log: str) -> dict[str, Any]:
-    """The result that the step prints as its last line. Raises MigrationFailed when there is none."""
-    line = log.rstrip().rpartition("\n")[2]
-    try:
-        result = json.loads(line)
-        assert isinstance(result["schema_revision"], str)
-        return result
-    except (ValueError, TypeError, KeyError, AssertionError):
-        raise MigrationFailed(f"the migrations step ended without a result; its log:\n{log}") from None
+    """The `result`. Raises MigrationFailed when there is none."""
+    found = result(log)
+    if found is None:
+        raise MigrationFailed(f"the migrations step ended without a result; its log:\n{log}")
+    return found
 
 
 class StepProvider(ResourceProvider):

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rehearsal.child import DIES_WITH_US
+
 # What the engine says of a resource that it leaves as it is, or only looks at.
 QUIET = frozenset({"same", "read", "refresh", "read-replacement"})
 # The engine hands the whole configuration to the provider of dynamic resources, so that any setting changes it.
@@ -173,7 +175,7 @@ class Process:
         self._output = events.with_suffix(".log")
         with self._output.open("w") as output:
             self._process = subprocess.Popen(
-                command,
+                [*DIES_WITH_US, *command],
                 cwd=project,
                 env=environment,
                 stdin=subprocess.DEVNULL,

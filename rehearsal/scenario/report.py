@@ -50,11 +50,10 @@ class Report:
 
     def summary(self) -> str:
         """A line per step with its time, and the sum."""
-        width = max((len(step.what) for step in self.steps), default=0)
-        lines = [f"{step.what:<{width}}  {step.seconds:6.1f} s  {step.result}" for step in self.steps]
+        lines = [f"{step.seconds:6.1f} s  {step.what}: {step.result or 'failed'}" for step in self.steps]
         whole = time.monotonic() - self.started
-        end = "failed" if self.failure else "as it should be"
-        return "\n".join(["", *lines, "", f"rehearsal of {self.stack}: {end}, {whole:.0f} s"])
+        end = "failed" if self.failure else "all was as it should be"
+        return "\n".join(["", *lines, f"{whole:6.1f} s  rehearsal of {self.stack}: {end}"])
 
     def write(self, file: Path) -> None:
         """Keeps the report as JSON, for tests and the like."""

@@ -59,6 +59,8 @@ class Recorded:
     """Whether it stays where it is when it is deleted from the stack."""
     ignored: tuple[str, ...] = ()
     """Inputs whose changes the engine does not look at."""
+    dependencies: tuple[str, ...] = ()
+    """The names of what is there before it, and deleted after it."""
 
 
 class Recorder(mocks.Mocks):
@@ -75,7 +77,8 @@ class Recorder(mocks.Mocks):
             return args.name, inputs
         request = self.requests[args.typ, args.name]
         kept = (request.protect, request.retainOnDelete)
-        self.resources.append(Recorded(args.typ, args.name, inputs, *kept, tuple(request.ignoreChanges)))
+        after = tuple(urn.rpartition("::")[2] for urn in request.dependencies)
+        self.resources.append(Recorded(args.typ, args.name, inputs, *kept, tuple(request.ignoreChanges), after))
         outputs: dict[str, Any] = {"name": f"{args.name}-0a1b2c", **inputs}
         if args.typ.startswith("aws:"):
             outputs.setdefault("arn", f"arn:aws:mock:eu-central-1:{ACCOUNT}:{args.name}")

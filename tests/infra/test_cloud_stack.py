@@ -103,7 +103,15 @@ def test_production_protects_what_holds_data_and_breaking_the_glass_ends_that() 
     protected = {resource.name for resource in production if resource.protected}
     assert {"database", "backups", "backups-copy", "keys-data", "keys-secrets", "keys-backups"} <= protected
     assert not [r.name for r in declared(cloud_settings(break_glass=True)) if r.protected]
-    assert not [r.name for r in stack("staging") if r.protected], "staging is destroyed without a ceremony"
+    assert [r.name for r in stack("staging") if r.protected] == ["guard"]
+
+
+@EVERY
+def test_destroy_meets_the_guard_before_anything_else(environment: str) -> None:
+    (guard,) = [resource for resource in stack(environment) if resource.type == "nuggetwise:Guard"]
+    others = [resource for resource in stack(environment) if resource is not guard]
+    assert guard.protected
+    assert set(guard.dependencies) >= {resource.name for resource in others if resource.type.startswith("aws:")}
 
 
 def test_the_backups_buckets_are_out_of_the_reach_of_destroy() -> None:
