@@ -12,7 +12,7 @@ MAKEFLAGS += --no-print-directory
 WITH_ENV := source toolchain/env.sh
 OPS := python -m ops --stack "$(STACK)"
 
-.PHONY: help up down status outputs logs psql rotate env test lint format rehearse bench lock purge toolchain
+.PHONY: help up rollback down status outputs logs psql rotate env test lint format rehearse bench lock purge toolchain
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/[$$][$$]/, "$$"); printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,10 @@ toolchain:
 up: toolchain ## Bring the stack up, or up to date (STACK=, PORT= for a new one)
 	@$(WITH_ENV)
 	exec $(OPS) up $(if $(PORT),--port $(PORT))
+
+rollback: toolchain ## Go back to the release before, its image and its settings, without a build
+	@$(WITH_ENV)
+	exec $(OPS) rollback
 
 down: toolchain ## Remove the stack and its data; asks first (YES=1: does not)
 	@$(WITH_ENV)
@@ -65,10 +69,7 @@ lint: toolchain ## Check style, types and the migrations' lock risk
 	ruff check .
 	ruff format --check .
 	basedpyright --warnings
-	folder=$$(mktemp -d)
-	trap 'rm -rf "$$folder"' EXIT
-	python -m migrations sql --into "$$folder" > /dev/null
-	squawk --config migrations/squawk.toml "$$folder"/*.sql
+	python -m migrations.lint
 
 format: toolchain ## Format the code
 	@$(WITH_ENV)
@@ -80,10 +81,10 @@ rehearse: ## Take STACK=staging or production through its life, on stand-ins (IN
 	$(WITH_ENV)
 	exec python -m rehearsal.scenario $(if $(FAULTS),faults,$(if $(INTERRUPTED),interrupted,run)) --stack "$(STACK)"
 
-bench: $(if $(COLD),,toolchain) ## Measure cold, warm and no-op times, each part named (minutes; API=1: the API's speed; REHEARSAL=1: production's)
+bench: $(if $(COLD),,toolchain) ## Measure cold, warm and no-op times, each part named (minutes; API=1: the API's speed; REHEARSAL=1: production's; EXPAND=1: a migration of 10 million rows; DEPLOY=1: an update under load)
 	@$(if $(REHEARSAL),toolchain/install.sh --rehearsal)
 	$(WITH_ENV)
-	exec python -m bench$(if $(API),.api)$(if $(REHEARSAL),.rehearsal)
+	exec python -m bench$(if $(API),.api)$(if $(REHEARSAL),.rehearsal)$(if $(EXPAND),.expand)$(if $(DEPLOY),.deploy)
 
 lock: toolchain ## Compile the requirements anew from pyproject.toml
 	@$(WITH_ENV)

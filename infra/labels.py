@@ -6,6 +6,9 @@ import os
 STACK = "nuggetwise.stack"
 COMPONENT = "nuggetwise.component"
 STATE = "nuggetwise.state"
+# Of a replica of the API: the release and settings that it runs, and which of several it is.
+GENERATION = "nuggetwise.generation"
+INDEX = "nuggetwise.index"
 
 
 def state_id() -> str:

@@ -232,6 +232,12 @@ class Schedules(Section):
     )
 
 
+class Usage(Section):
+    """How long usage stays where the API reads it. Older months are kept as tables of their own, which dumps carry."""
+
+    keep_months: int = Field(default=24, ge=2, le=1200, description="whole months before the current one, at least 2")
+
+
 class Plan(Section):
     """What a plan allows."""
 
@@ -304,6 +310,7 @@ class Settings(Section):
     sentry_dsn: Secret | None = Field(default=None, description="Sentry's DSN, set with --secret")
     sentry_traces_sample_rate: float = Field(default=1.0, ge=0, le=1, description="a number from 0 to 1")
     plans: Plans = Plans()
+    usage: Usage = Usage()
     keys: Keys | None = None
     """Without them a dev stack runs fakes of Stripe and v0."""
     rotations: Rotations = Rotations()

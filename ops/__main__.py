@@ -18,6 +18,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="deploy the stack")
     up.add_argument("--port", type=int, help="first loopback port of a new stack")
+    commands.add_parser("rollback", help="go back to the release before")
     down = commands.add_parser("down", help="remove the stack and its data")
     down.add_argument("--yes", action="store_true", help="do not ask")
     commands.add_parser("status", help="the stack's containers and their health")
@@ -50,6 +51,10 @@ def run(arguments: argparse.Namespace) -> int:
             from ops.up import up
 
             return up(arguments.stack, arguments.port)
+        case "rollback":
+            from ops.rollback import rollback
+
+            return rollback(arguments.stack)
         case "down":
             from ops.down import down
 

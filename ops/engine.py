@@ -14,6 +14,9 @@ from infra.release import ROOT
 from infra.settings import PROJECT
 from ops.errors import OperatorError
 
+CONTAINER = "docker:index/container:Container"
+REPLICAS = "pulumi-python:dynamic:Replicas"  # infra/api/replicas.py
+
 
 @dataclass(frozen=True)
 class Resource:
@@ -91,9 +94,11 @@ def check_passphrase(stack: str) -> None:
 
 
 def resources(state: dict[str, Any]) -> Iterator[Resource]:
-    """The resources in an exported state, those about to be deleted included."""
+    """The resources in an exported state, those about to be deleted included, and each replica of the API as one."""
     for entry in state["deployment"].get("resources") or []:
         yield Resource(entry["urn"], entry["type"], entry.get("id", ""))
+        if entry["type"] == REPLICAS:
+            yield from (Resource(entry["urn"], CONTAINER, replica) for replica in entry["outputs"]["containers"])
 
 
 def clear_interruption(stack: str, state: dict[str, Any]) -> int:

@@ -1,19 +1,22 @@
 """What the Docker Engine holds of a stack, compared with what the stack's state knows."""
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import docker
+from docker.errors import APIError
 from docker.models.containers import Container
 from docker.models.networks import Network
 from docker.models.volumes import Volume
 
 from infra import labels
-from ops.engine import Resource
+from infra.api import generation
+from infra.load_balancer.balancer import Balancer, BalancerRefused
+from ops.engine import CONTAINER, Resource
 
-CONTAINER, NETWORK, VOLUME, IMAGE = (
-    f"docker:index/{kind}"
-    for kind in ("container:Container", "network:Network", "volume:Volume", "remoteImage:RemoteImage")
+NETWORK, VOLUME, IMAGE = (
+    f"docker:index/{kind}" for kind in ("network:Network", "volume:Volume", "remoteImage:RemoteImage")
 )
 
 
@@ -47,14 +50,30 @@ def published_ports(container: Container) -> list[int]:
     return [int(b["HostPort"]) for entries in bindings.values() for b in entries or [] if b.get("HostPort")]
 
 
-def strangers(found: Found, known: Iterable[Resource]) -> Found:
-    """What carries the stack's labels but is not in its state: left by an `up` that was killed."""
+def strangers(found: Found, known: Iterable[Resource], serving: str | None = None) -> Found:
+    """What carries the stack's labels but is not in its state: left by an `up` that was killed.
+
+    Not the replicas of the generation `serving`: where the state knows none of them, the `up` was killed after requests
+    had been sent to them, and the next one keeps them (infra/api/rolling_update.py).
+    """
     ids = {resource.id for resource in known}
+    taken_over = [c for c in found.containers if serving and c.labels.get(labels.GENERATION) == serving]
+    if not any(c.id in ids for c in taken_over):
+        ids |= {str(c.id) for c in taken_over}
     return Found(
         [c for c in found.containers if c.id not in ids],
         [n for n in found.networks if n.id not in ids],
         [v for v in found.volumes if v.name not in ids],
     )
+
+
+def serving(found: Found) -> str | None:
+    """The generation of replicas that the load balancer sends requests to; None where it does not run."""
+    for container in found.containers:
+        if container.labels.get(labels.COMPONENT) == "load-balancer" and container.status == "running":
+            with contextlib.suppress(BalancerRefused, APIError):
+                return generation.of_route(Balancer(container).route())
+    return None
 
 
 def missing(found: Found, known: Iterable[Resource], images: set[str]) -> list[str]:

@@ -5,6 +5,7 @@ import time
 
 import docker
 
+from infra.api import rolling_update
 from infra.settings import Settings
 from ops import engine, leftovers, lock, preflight, stack_file
 from ops.errors import OperatorError
@@ -47,8 +48,10 @@ def prepare(client: docker.DockerClient, settings: Settings) -> bool:
     known = [] if fresh else list(engine.resources(state))
     if forgotten := engine.clear_interruption(stack, state):
         say(f"{forgotten} operations of an interrupted run are forgotten; they are done anew")
-    found = leftovers.find(client, stack)
-    remove_strangers(leftovers.strangers(found, known))
+    # An update whose engine was killed may still be at work on the replicas, and would meet what happens here.
+    with rolling_update.alone(stack, settings.api.ready_within + rolling_update.HEALTHY_WITHIN):
+        found = leftovers.find(client, stack)
+        remove_strangers(leftovers.strangers(found, known, leftovers.serving(found)))
     images = {str(image.id) for image in client.images.list(filters={"label": "nuggetwise.image"})}
     if gone := leftovers.missing(found, known, images):
         say(f"not there or not running any more: {', '.join(gone)}; refreshing the state and making them again")

@@ -27,10 +27,11 @@ def plain(settings: Settings) -> dict[str, str]:
 
 
 def app_version(settings: Settings) -> str:
-    """The release that the API calls itself. An image that is named by digest may be of another commit than this clone."""
-    if settings.image:
-        return f"image-{settings.image.removeprefix('sha256:')[:12]}"
-    return release.app_version()
+    """The release that the API calls itself. An image that is named may be of another commit than this clone."""
+    if not settings.image:
+        return release.app_version()
+    kind, _, digest = settings.image.partition(":")
+    return f"image-{digest[:12]}" if kind == "sha256" else release.app_version(digest)
 
 
 def encryption_key(digits: str) -> str:

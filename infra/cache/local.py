@@ -28,6 +28,7 @@ class Cache(pulumi.ComponentResource):
                 memory=192,
                 environment={"REDISCLI_AUTH": password},
                 aliases=["cache"],
+                when_replaced="Valkey starts empty: cached answers are computed anew, and no request fails.",
             ),
             network,
             pulumi.ResourceOptions(parent=self, delete_before_replace=True),

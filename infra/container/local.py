@@ -7,7 +7,7 @@ import pulumi
 import pulumi_docker as docker
 
 from infra import labels
-from infra.container import SCRATCH
+from infra.container import SCRATCH, interruption
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class Spec:
     ports: Mapping[int, int] = field(default_factory=dict[int, int])
     shared_memory: int = 64
     grace: int = 10
+    # What those who use it notice while another container takes its place; a preview says it.
+    when_replaced: str = ""
 
 
 def run(name: str, stack: str, spec: Spec, network: docker.Network, opts: pulumi.ResourceOptions) -> docker.Container:
@@ -91,7 +93,7 @@ def run(name: str, stack: str, spec: Spec, network: docker.Network, opts: pulumi
             docker.ContainerLabelArgs(label=key, value=value)
             for key, value in sorted(labels.of_component(stack, spec.component).items())
         ],
-        opts=opts,
+        opts=pulumi.ResourceOptions.merge(opts, interruption.told(spec.component, stack, spec.when_replaced)),
     )
 
 

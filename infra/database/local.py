@@ -4,12 +4,26 @@ import pulumi
 import pulumi_docker as docker
 
 from infra.container import local as container
-from infra.database import API, NAME, OWNER
+from infra.database import API, NAME, OWNER, postgresql
+from infra.database.postgresql import PostgresqlSettings
 from infra.generated_secret import GeneratedSecret
 from infra.image import local as image
 from infra.settings import Settings
 
 ADMIN = "postgres"
+
+
+def tuned(settings: Settings) -> dict[str, str]:
+    """PostgreSQL's own settings, as it names them. A new cluster begins with them (images/database/start)."""
+    return {
+        "max_connections": str(settings.database.max_connections),
+        "shared_buffers": "256MB",
+        "max_wal_size": "2GB",
+        "wal_compression": "on",
+        "idle_in_transaction_session_timeout": "60s",
+        "log_min_duration_statement": "1s",
+        "log_parameter_max_length": "0",
+    }
 
 
 class Database(pulumi.ComponentResource):
@@ -28,7 +42,7 @@ class Database(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         passwords = {role: GeneratedSecret(f"{name}-{role}-password", child).value for role in (ADMIN, OWNER, API)}
         volume = container.volume(f"{name}-data", settings.name, "database", child)
-        container.run(
+        server = container.run(
             name,
             settings.name,
             container.Spec(
@@ -36,19 +50,18 @@ class Database(pulumi.ComponentResource):
                 image=image.build("database", child),
                 probe=container.Probe(["pg_isready", "-q"], interval=2),
                 memory=1024,
-                environment={
-                    "POSTGRES_PASSWORD": passwords[ADMIN],
-                    "MAX_CONNECTIONS": str(settings.database.max_connections),
-                },
+                environment={"POSTGRES_PASSWORD": passwords[ADMIN]},
                 aliases=["database"],
                 volumes={"/var/lib/postgresql": volume},
                 shared_memory=256,
                 grace=60,
+                when_replaced=f"{postgresql.RESTART} (Settings alone do that in place, or without.)",
             ),
             network,
             # Two servers on one volume would destroy it, so the old one goes first.
             pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
+        PostgresqlSettings(f"{name}-settings", server.id, tuned(settings), child)
 
         def url(role: str, database: str) -> pulumi.Output[str]:
             return pulumi.Output.concat("postgresql://", role, ":", passwords[role], "@database:5432/", database)

@@ -6,7 +6,6 @@ import pulumi
 import pulumi_docker as docker
 
 from infra import outputs, release
-from infra.api import variables
 from infra.api.local import Api
 from infra.backups.local import ObjectStore
 from infra.cache.external import ExternalCache
@@ -47,10 +46,10 @@ def deploy(settings: Settings) -> None:
     )
     services = _services(settings) if settings.keys else Fakes("fakes", settings, api_image, net, top).services
     balancer = LoadBalancer("load-balancer", settings, settings.port, nginx, net, top)
-    Api(
+    api = Api(
         "api",
         settings,
-        settings.image or api_image.image_id,
+        api_image,
         database,
         cache,
         services,
@@ -65,8 +64,8 @@ def deploy(settings: Settings) -> None:
         api_url=balancer.url,
         health_url=f"{balancer.url}/api/health",
         frontend_url=settings.frontend_url,
-        app_version=variables.app_version(settings),
-        image=settings.image or api_image.name,
+        app_version=api.version,
+        image=api.image,
         schema_revision=step.schema_revision,
         migration_exit_code=step.exit_code,
         migration_log=step.log,

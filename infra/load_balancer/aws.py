@@ -37,6 +37,16 @@ NOT_FOUND: aws.lb.ListenerDefaultActionFixedResponseArgsDict = {
     "message_body": '{"type":"about:blank","title":"Not Found","status":404}',
 }
 
+# Health checks pass, so that those from outside and the alarms go on. A fixed response carries no Retry-After.
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-action-types.html
+HEALTH = ["/api/health", "/api/health/*"]
+MAINTENANCE: aws.lb.ListenerRuleActionFixedResponseArgsDict = {
+    "content_type": "application/json",
+    "status_code": "503",
+    "message_body": '{"type":"about:blank","title":"Service Unavailable","status":503,'
+    '"detail":"Maintenance is under way; please try again in a minute."}',
+}
+
 
 class LoadBalancer(pulumi.ComponentResource):
     """HTTPS only, from Cloudflare's addresses, with the zone's own certificate as a client, for the API's host alone.
@@ -173,7 +183,7 @@ class LoadBalancer(pulumi.ComponentResource):
         ).arn
 
     def _rules(self, settings: Settings, target: aws.lb.TargetGroup) -> aws.lb.ListenerRule:
-        """Metrics for nobody, the rest for the API's host."""
+        """Metrics for nobody, the rest for the API's host; during maintenance nothing but health checks."""
         assert settings.api.hostname is not None  # what the settings' own check promises for a cloud stack
         child = pulumi.ResourceOptions(parent=self.listener)
         aws.lb.ListenerRule(
@@ -184,11 +194,31 @@ class LoadBalancer(pulumi.ComponentResource):
             actions=[{"type": "fixed-response", "fixed_response": NOT_FOUND}],
             opts=child,
         )
+        host: aws.lb.ListenerRuleConditionArgsDict = {"host_header": {"values": [settings.api.hostname]}}
+        if settings.maintenance:
+            aws.lb.ListenerRule(
+                f"{self._name}-maintenance",
+                listener_arn=self.listener.arn,
+                priority=3,
+                conditions=[host],
+                actions=[{"type": "fixed-response", "fixed_response": MAINTENANCE}],
+                opts=child,
+            )
+        # Two rules, so that maintenance comes and goes between them and neither changes.
+        forward: aws.lb.ListenerRuleActionArgsDict = {"type": "forward", "target_group_arn": target.arn}
+        aws.lb.ListenerRule(
+            f"{self._name}-health",
+            listener_arn=self.listener.arn,
+            priority=2,
+            conditions=[host, {"path_pattern": {"values": HEALTH}}],
+            actions=[forward],
+            opts=child,
+        )
         return aws.lb.ListenerRule(
             f"{self._name}-api",
             listener_arn=self.listener.arn,
-            priority=2,
-            conditions=[{"host_header": {"values": [settings.api.hostname]}}],
-            actions=[{"type": "forward", "target_group_arn": target.arn}],
+            priority=4,
+            conditions=[host],
+            actions=[forward],
             opts=child,
         )

@@ -4,6 +4,7 @@ import pulumi
 import pulumi_docker as docker
 
 from infra.container import local as container
+from infra.load_balancer.nginx import NginxSettings
 from infra.settings import Settings
 
 # For the other containers of the stack.
@@ -11,9 +12,15 @@ INSIDE = "http://load-balancer:8080"
 
 
 class LoadBalancer(pulumi.ComponentResource):
-    """Publishes the API on a loopback port and finds its replicas by DNS (images/nginx/load-balancer.conf)."""
+    """Publishes the API on a loopback port. It is there before the replicas, which an update routes it to.
+
+    Its settings (infra/load_balancer/nginx.conf) and where it sends requests are in a volume: a container that takes
+    its place goes on where it ended.
+    """
 
     url: str
+    container_id: pulumi.Output[str]
+    """Known once it has its settings."""
 
     def __init__(
         self,
@@ -25,7 +32,8 @@ class LoadBalancer(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions,
     ) -> None:
         super().__init__("nuggetwise:local:LoadBalancer", name, None, opts)
-        container.run(
+        child = pulumi.ResourceOptions(parent=self)
+        server = container.run(
             name,
             settings.name,
             container.Spec(
@@ -37,11 +45,17 @@ class LoadBalancer(pulumi.ComponentResource):
                 ),
                 memory=128,
                 aliases=["load-balancer"],
+                volumes={
+                    "/var/lib/load-balancer": container.volume(f"{name}-data", settings.name, "load-balancer", child)
+                },
                 ports={8080: port},
+                when_replaced="For about a second no connection is accepted. (Settings alone are told without that.)",
                 grace=30,
             ),
             network,
             pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
+        told = NginxSettings(f"{name}-settings", server.id, maintenance=settings.maintenance, opts=child)
         self.url = f"http://127.0.0.1:{port}"
+        self.container_id = pulumi.Output.all(server.id, told.id).apply(lambda known: known[0])
         self.register_outputs({})

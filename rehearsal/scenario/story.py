@@ -163,8 +163,8 @@ class Story:
             done = self._engine.run("destroy", fails=True)
             expect("protected" in done.text, f"`destroy` should be refused by protection; it printed:\n{done.text}")
             self._expect_as_before(before)
-            # A component without resources, such as an image by its digest, is but a line in the state, on which nothing
-            # can depend; so it may be forgotten, and is written again.
+            # A component without resources, such as an image by its digest, is only a line in the state: nothing
+            # can depend on it, so it may be forgotten, and is written again.
             again = self._engine.run("up")
             gone = [str(each) for each in again.steps if not each.type.startswith("nuggetwise:")]
             expect(not gone, f"after the refused `destroy` there was something to do: {', '.join(gone)}")

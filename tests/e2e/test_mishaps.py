@@ -129,7 +129,7 @@ def kill_engine(stack: Stack) -> None:
 
 
 def test_an_up_that_is_interrupted_by_the_keyboard_can_be_run_again(stack: Stack) -> None:
-    with stack.changed_code():
+    with stack.changed_code("# interrupted"):
         running = stack.start("python", "-m", "ops", "--stack", stack.name, "up")
         eventually(lambda: any((stack.state / ".pulumi" / "locks").rglob("*.json")), 60, "the engine's lock")
         time.sleep(3)  # the program runs by now

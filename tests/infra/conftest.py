@@ -53,5 +53,16 @@ def resources() -> list[Recorded]:
 @pytest.fixture(scope="session")
 def containers(resources: list[Recorded]) -> list[Recorded]:
     found = [resource for resource in resources if resource.type == "docker:index/container:Container"]
-    assert len(found) == 10, [container.name for container in found]
+    assert len(found) == 7, [container.name for container in found]
     return found
+
+
+def replicas_of(resources: list[Recorded]) -> dict[str, Any]:
+    """What the API's replicas are declared with."""
+    (found,) = [resource for resource in resources if resource.type.endswith(":Replicas")]
+    return found.inputs
+
+
+@pytest.fixture(scope="session")
+def replicas(resources: list[Recorded]) -> dict[str, Any]:
+    return replicas_of(resources)

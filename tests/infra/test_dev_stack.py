@@ -5,11 +5,13 @@ import re
 from typing import Any
 
 import pytest
-from pulumi.runtime import rpc
 
 from infra import release, settings
+from infra.container import sdk
+from infra.database.local import tuned
+from infra.environments import dev
 
-from .conftest import dev_settings, record
+from .conftest import dev_settings, record, replicas_of
 from .recording import Recorded, is_secret, unsealed
 
 
@@ -22,38 +24,33 @@ def variables(container: Recorded) -> dict[str, str]:
 
 
 def test_there_are_as_many_replicas_as_the_settings_say() -> None:
-    stack = record(dev_settings(api={"replicas": 2}))
-    assert len(named([r for r in stack if r.type.endswith(":Container")], "api")) == 2
+    assert replicas_of(record(dev_settings(api={"replicas": 2})))["replicas"] == 2
 
 
-def test_replicas_have_the_limits_and_the_probe_of_the_specification(containers: list[Recorded]) -> None:
-    replicas = named(containers, "api")
-    assert len(replicas) == 3
-    for replica in replicas:
-        assert (replica.inputs["memory"], replica.inputs["memorySwap"], replica.inputs["cpus"]) == (512, 512, "0.5")
-        probe = replica.inputs["healthcheck"]
-        assert (probe["tests"], probe["timeout"], probe["retries"]) == (["CMD", "probe"], "10s", 3)
-        assert int(probe["interval"].removesuffix("s")) <= 30
-        assert replica.inputs["waitTimeout"] == 300
-        assert replica.inputs["networksAdvanced"][0]["aliases"] == ["api"]
+def test_replicas_have_the_limits_and_the_probe_of_the_specification(replicas: dict[str, Any]) -> None:
+    assert (replicas["replicas"], replicas["ready_within"]) == (3, 300)
+    made = sdk.arguments(replicas["limits"])
+    assert (made["mem_limit"], made["memswap_limit"], made["nano_cpus"]) == ("512m", "512m", 500_000_000)
+    probe, second = made["healthcheck"], 1_000_000_000
+    assert (probe["test"], probe["timeout"], probe["retries"]) == (["CMD", "probe"], 10 * second, 3)
+    assert probe["interval"] <= 30 * second
 
 
-def test_replicas_are_equal_but_for_their_names(containers: list[Recorded]) -> None:
-    first, *others = named(containers, "api")
-    assert all(other.inputs == first.inputs for other in others)
+def test_the_api_connects_as_the_unprivileged_role(replicas: dict[str, Any]) -> None:
+    secrets = unsealed(replicas["secrets"])
+    assert secrets["DATABASE_URL"].startswith("postgresql://nuggetwise_api:")
+    assert not any("nuggetwise_owner" in value or "postgres:" in value for value in secrets.values())
 
 
-def test_the_api_connects_as_the_unprivileged_role(containers: list[Recorded]) -> None:
-    environment = variables(named(containers, "api")[0])
-    assert environment["DATABASE_URL"].startswith("postgresql://nuggetwise_api:")
-    assert not any("nuggetwise_owner" in value or "postgres:" in value for value in environment.values())
+def test_a_preview_shows_the_variables_that_are_no_secrets(replicas: dict[str, Any]) -> None:
+    assert not is_secret(replicas["environment"])
+    assert replicas["environment"]["APP_VERSION"] == replicas["version"] == release.app_version()
+    assert not replicas["environment"].keys() & unsealed(replicas["secrets"]).keys()
 
 
 def test_the_rate_limits_reach_the_replicas() -> None:
-    stack = record(dev_settings(rate_limits={"api": 7, "auth": 3}))
-    for replica in named([r for r in stack if r.type.endswith(":Container")], "api"):
-        environment = variables(replica)
-        assert (environment["RATE_LIMIT_API"], environment["RATE_LIMIT_AUTH"]) == ("7", "3")
+    environment = replicas_of(record(dev_settings(rate_limits={"api": 7, "auth": 3})))["environment"]
+    assert (environment["RATE_LIMIT_API"], environment["RATE_LIMIT_AUTH"]) == ("7", "3")
 
 
 def test_variables_are_sorted_so_that_a_preview_shows_one_line_for_one_change(containers: list[Recorded]) -> None:
@@ -93,19 +90,42 @@ def test_data_is_in_volumes(containers: list[Recorded]) -> None:
         "database": "/var/lib/postgresql",
         "object-store-files": "/var/lib/object-store",
         "metrics": "/var/lib/prometheus/data",
+        "load-balancer": "/var/lib/load-balancer",
     }
 
 
+def test_a_new_cluster_begins_with_the_settings_that_it_is_told_afterwards() -> None:
+    start = (release.ROOT / "images" / "database" / "start").read_text()
+    begun = dict(re.findall(r"--set (\w+)=(\S+)", start))
+    told = tuned(dev_settings())
+    assert begun.pop("max_connections") == '"${MAX_CONNECTIONS:-100}"'
+    assert told.pop("max_connections") == "100"
+    assert begun == told
+
+
+def test_an_image_that_is_named_is_deployed_and_all_else_stays_as_it_is() -> None:
+    stack = record(dev_settings(image="nuggetwise/api:0123456789ab"))
+    named_image = replicas_of(stack)
+    assert named_image["image"] == "nuggetwise/api:0123456789ab"
+    assert named_image["environment"]["APP_VERSION"].endswith("+0123456789ab")
+    kept = {r.name: r.ignored for r in stack if r.type in dev.AS_DEPLOYED}
+    assert set(kept["api-image"]) == {"name", "build"}
+    assert set(kept["migrations"]) == {"digest", "image"}
+    assert set(kept["load-balancer-settings"]) == {"config"}
+
+
 def test_the_migrations_step_runs_the_release_that_it_precedes(
-    resources: list[Recorded], containers: list[Recorded]
+    resources: list[Recorded], replicas: dict[str, Any]
 ) -> None:
     (step,) = [r for r in resources if r.type.endswith(":MigrationRun")]
-    assert step.inputs["image"] == named(containers, "api")[0].inputs["image"]
+    assert step.inputs["image"] == replicas["image"]
     assert sorted(step.inputs["environment"]) == ["ADMIN_DATABASE_URL", "DATABASE_URL", "OWNER_DATABASE_URL"]
 
 
-def test_without_keys_the_api_asks_fakes_with_keys_made_for_this_stack(containers: list[Recorded]) -> None:
-    api, (fakes,) = variables(named(containers, "api")[0]), named(containers, "fakes")
+def test_without_keys_the_api_asks_fakes_with_keys_made_for_this_stack(
+    containers: list[Recorded], replicas: dict[str, Any]
+) -> None:
+    api, (fakes,) = unsealed(replicas["secrets"]), named(containers, "fakes")
     assert (api["STRIPE_API_URL"], api["V0_API_URL"]) == ("http://fakes:8000/stripe", "http://fakes:8000/v0")
     assert fakes.inputs["networksAdvanced"][0]["aliases"] == ["fakes"]
     keys = {"STRIPE_SECRET_KEY": "sk_test_", "STRIPE_WEBHOOK_SECRET": "whsec_", "V0_API_KEY": "v1:"}
@@ -123,9 +143,9 @@ def test_with_keys_the_api_asks_the_real_services_and_there_are_no_fakes() -> No
     stack = record(dev_settings(keys=keys, plans=plans))
     running = [r for r in stack if r.type.endswith(":Container")]
     assert named(running, "fakes") == []
-    sealed: dict[str, Any] = named(running, "api")[0].inputs["envs"]
-    assert sealed[rpc._special_sig_key] == rpc._special_secret_sig, "what holds a secret is one"  # pyright: ignore[reportPrivateUsage]
-    api = dict(entry.split("=", 1) for entry in sealed["value"])
+    sealed = replicas_of(stack)["secrets"]
+    assert is_secret(sealed), "what holds a secret is one"
+    api = unsealed(sealed)
     assert {name.lower(): api[name] for name in ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "V0_API_KEY")} == keys
     assert api["STRIPE_PRICE_PRO"] == "price_1"
     assert not {"STRIPE_API_URL", "V0_API_URL"} & api.keys()
@@ -141,8 +161,7 @@ def test_the_fakes_stay_when_only_the_apis_code_changes(resources: list[Recorded
 
 def test_quotas_reach_the_api() -> None:
     plans = {"free": {"monthly_generations": 3}, "pro": {"monthly_generations": 7}}
-    stack = record(dev_settings(plans=plans))
-    api = variables(named([r for r in stack if r.type.endswith(":Container")], "api")[0])
+    api = replicas_of(record(dev_settings(plans=plans)))["environment"]
     assert (api["QUOTA_FREE"], api["QUOTA_PRO"]) == ("3", "7")
 
 

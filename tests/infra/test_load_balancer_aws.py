@@ -85,6 +85,25 @@ def test_only_the_apis_host_is_served(resources: list[Recorded]) -> None:
     assert rule["actions"] == [{"type": "forward", "targetGroupArn": arn("load-balancer")}]
 
 
+def test_during_maintenance_all_but_health_checks_is_answered_503() -> None:
+    found = recording.record(cloud_settings(maintenance=True), declare)
+    metrics, health, maintenance, api = sorted(
+        of_type(found, "ListenerRule").values(), key=lambda rule: rule["priority"]
+    )
+    answer = maintenance["actions"][0]["fixedResponse"]
+    assert (answer["statusCode"], json.loads(answer["messageBody"])["status"]) == ("503", 503)
+    assert len(answer["messageBody"]) <= 1024
+    assert maintenance["conditions"] == api["conditions"]
+    assert health["actions"] == api["actions"]
+    assert {"pathPattern": {"values": ["/api/health", "/api/health/*"]}} in health["conditions"]
+    assert metrics["actions"][0]["fixedResponse"]["statusCode"] == "404"
+
+
+def test_without_maintenance_no_rule_answers_in_the_apis_place(resources: list[Recorded]) -> None:
+    rules = of_type(resources, "ListenerRule")
+    assert sorted(rules) == ["load-balancer-api", "load-balancer-health", "load-balancer-metrics"]
+
+
 def test_metrics_are_served_to_nobody(resources: list[Recorded]) -> None:
     rules = of_type(resources, "ListenerRule")
     metrics = rules["load-balancer-metrics"]

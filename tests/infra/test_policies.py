@@ -1,13 +1,16 @@
 """What must hold for every container, whatever it is for."""
 
+from typing import Any
+
 import pytest
 
 from infra import labels, release
+from infra.container import sdk
 
 from .conftest import NAME
 from .recording import Recorded
 
-EVERY = pytest.mark.parametrize("index", range(10))
+EVERY = pytest.mark.parametrize("index", range(7))
 
 
 @EVERY
@@ -46,9 +49,25 @@ def test_a_log_is_bounded(containers: list[Recorded], index: int) -> None:
     assert containers[index].inputs["logOpts"] == {"max-size": "10m", "max-file": "3"}
 
 
+def test_a_replica_which_docker_makes_without_the_plugin_is_locked_down_like_the_others(
+    replicas: dict[str, Any], containers: list[Recorded]
+) -> None:
+    made, other = sdk.arguments(replicas["limits"]), containers[0].inputs
+    assert made["read_only"] is other["readOnly"] is True
+    assert made["cap_drop"] == other["capabilities"]["drops"]
+    assert made["security_opt"] == other["securityOpts"]
+    assert made["init"] is other["init"]
+    assert made["tmpfs"] == other["tmpfs"]
+    assert made["mem_limit"] == made["memswap_limit"] == "512m"
+    assert made["restart_policy"]["Name"] == other["restart"]
+    assert made["log_config"] == {"Type": other["logDriver"], "Config": other["logOpts"]}
+    assert replicas["labels"].keys() == {labels.STACK, labels.STATE, labels.COMPONENT}
+    assert "ports" not in made
+
+
 def test_volumes_and_networks_carry_the_labels_too(resources: list[Recorded]) -> None:
     kept = [r for r in resources if r.type in ("docker:index/volume:Volume", "docker:index/network:Network")]
-    assert len(kept) == 4
+    assert len(kept) == 5
     for resource in kept:
         assert {"label": labels.STACK, "value": NAME} in resource.inputs["labels"]
 

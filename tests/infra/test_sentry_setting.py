@@ -1,29 +1,25 @@
 """Sentry's settings reach the API, and nothing does without them."""
 
+from typing import Any
+
 from infra import settings
 
-from .conftest import dev_settings, record
-from .recording import Recorded
-from .test_dev_stack import named
+from .conftest import dev_settings, record, replicas_of
+from .recording import is_secret, unsealed
 
 DSN = "https://publickey@sentry.test/1"
 
 
-def api_of(stack: list[Recorded]) -> tuple[bool, dict[str, str]]:
-    """Whether the variables travel as a secret, and what they are."""
-    entries = named([r for r in stack if r.type.endswith(":Container")], "api")[0].inputs["envs"]
-    secret = isinstance(entries, dict)
-    return secret, dict(entry.split("=", 1) for entry in (entries["value"] if secret else entries))
-
-
 def test_a_dsn_and_its_sample_rate_reach_the_api() -> None:
-    secret, found = api_of(record(dev_settings(sentry_dsn=DSN, sentry_traces_sample_rate=0.25)))
-    assert secret
-    assert (found["SENTRY_DSN"], found["SENTRY_TRACES_SAMPLE_RATE"]) == (DSN, "0.25")
+    found = replicas_of(record(dev_settings(sentry_dsn=DSN, sentry_traces_sample_rate=0.25)))
+    assert is_secret(found["secrets"])
+    assert unsealed(found["secrets"])["SENTRY_DSN"] == DSN
+    assert found["environment"]["SENTRY_TRACES_SAMPLE_RATE"] == "0.25"
 
 
-def test_without_a_dsn_the_api_is_told_nothing_of_sentry(containers: list[Recorded]) -> None:
-    assert not [name for name in api_of(containers)[1] if name.startswith("SENTRY")]
+def test_without_a_dsn_the_api_is_told_nothing_of_sentry(replicas: dict[str, Any]) -> None:
+    told = {**replicas["environment"], **unsealed(replicas["secrets"])}
+    assert not [name for name in told if name.startswith("SENTRY")]
 
 
 def test_the_dsn_shows_in_no_representation_and_may_stand_encrypted_in_the_file() -> None:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from infra import labels
 from ops import engine, leftovers, preflight, stack_file
 from ops.engine import Resource
 from ops.errors import OperatorError
@@ -29,17 +30,39 @@ def resource(kind: str, identity: str) -> Resource:
 
 
 def test_what_the_state_does_not_know_is_a_stranger() -> None:
-    there = found([thing("known"), thing("left")], [thing("net")], [thing("data")])
-    strangers = leftovers.strangers(there, [resource(leftovers.CONTAINER, "known"), resource(leftovers.VOLUME, "data")])
+    there = found([thing("known", labels={}), thing("left", labels={})], [thing("net")], [thing("data")])
+    strangers = leftovers.strangers(there, [resource(engine.CONTAINER, "known"), resource(leftovers.VOLUME, "data")])
     assert [c.id for c in strangers.containers] == ["left"]
     assert [n.id for n in strangers.networks] == ["net"]
     assert strangers.volumes == []
 
 
+def replica(identity: str, generation: str) -> Any:
+    return thing(identity, labels={labels.GENERATION: generation})
+
+
+def test_replicas_that_took_over_when_their_update_was_killed_are_no_strangers() -> None:
+    there = found([replica("old", "a"), replica("new", "b"), replica("failed", "c")])
+    strangers = leftovers.strangers(there, [resource(engine.CONTAINER, "old")], serving="b")
+    assert [c.id for c in strangers.containers] == ["failed"]
+
+
+def test_one_too_many_of_the_replicas_that_the_state_knows_is_a_stranger() -> None:
+    there = found([replica("known", "a"), replica("left", "a")])
+    strangers = leftovers.strangers(there, [resource(engine.CONTAINER, "known")], serving="a")
+    assert [c.id for c in strangers.containers] == ["left"]
+
+
+def test_each_replica_in_the_state_counts_as_a_container() -> None:
+    entry = {"urn": "urn", "type": engine.REPLICAS, "id": "api", "outputs": {"containers": ["a", "b"]}}
+    found = engine.resources({"deployment": {"resources": [entry]}})
+    assert [each.id for each in found if each.type == engine.CONTAINER] == ["a", "b"]
+
+
 def test_what_the_state_knows_but_the_engine_has_not_is_missing() -> None:
     state = [
-        resource(leftovers.CONTAINER, "a"),
-        resource(leftovers.CONTAINER, "b"),
+        resource(engine.CONTAINER, "a"),
+        resource(engine.CONTAINER, "b"),
         resource(leftovers.NETWORK, "n"),
         resource(leftovers.IMAGE, "sha256:1name"),
         resource("pulumi-python:dynamic:GeneratedSecret", "s"),
@@ -52,7 +75,7 @@ def test_what_the_state_knows_but_the_engine_has_not_is_missing() -> None:
 def test_a_container_that_was_stopped_by_hand_is_missing_too() -> None:
     stopped = thing("a")
     stopped.status = "exited"
-    assert leftovers.missing(found([stopped]), [resource(leftovers.CONTAINER, "a")], set()) == ["a-name"]
+    assert leftovers.missing(found([stopped]), [resource(engine.CONTAINER, "a")], set()) == ["a-name"]
 
 
 def client_with(*containers: Any) -> Any:

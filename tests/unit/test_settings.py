@@ -51,6 +51,15 @@ def complete(stack: str, **changes: Any) -> dict[str, Any]:
     return config
 
 
+def test_an_image_is_named_as_it_is_found_where_the_stack_runs() -> None:
+    by_name, by_digest = "nuggetwise/api:0123456789ab", f"sha256:{'0' * 64}"
+    assert settings.parse("dev", complete("dev", image=by_name)).image == by_name
+    assert settings.parse("staging", complete("staging", image=by_digest)).image == by_digest
+    assert "give the name of an image on this machine (nuggetwise/api:...)" in error_of(image=by_digest)
+    with pytest.raises(settings.SettingsError, match=r"image: .* does not go with environment staging; give a digest"):
+        settings.parse("staging", complete("staging", image=by_name))
+
+
 @pytest.mark.parametrize("stack", ["dev", "staging", "production"])
 def test_the_committed_settings_are_valid_once_the_accounts_are_known(stack: str) -> None:
     assert settings.parse(stack, complete(stack)).environment == stack
