@@ -19,7 +19,7 @@ IMAGE_SOURCES: dict[str, tuple[str, ...]] = {
     "nginx": ("images/nginx",),
     "object-store": ("images/object-store",),
     "prometheus": ("images/prometheus",),
-    "ops": ("images/ops", "images/api/rds-ca.pem"),
+    "ops": ("images/ops", "images/api/rds-ca.pem", "jobs", "migrations"),
 }
 
 # Images that no dev stack runs.
@@ -65,7 +65,10 @@ def api_base_name() -> str:
     return f"nuggetwise/api:packages-{content_digest(API_PACKAGES)[:12]}"
 
 
-def app_version() -> str:
-    """The release that the API calls itself: the project's version and the digest of the image's sources."""
+def app_version(tag: str | None = None) -> str:
+    """The release that the API calls itself: the project's version and the digest of its image's sources.
+
+    The image is that of these sources, where none is given by its tag.
+    """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return f"{project['version']}+{image_tag('api')}"
+    return f"{project['version']}+{tag or image_tag('api')}"

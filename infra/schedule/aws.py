@@ -197,6 +197,8 @@ def container(
 ) -> Container:
     """The job's one container. An upkeep has no business with the backups and is not told where they are."""
     environment: dict[str, pulumi.Input[str]] = {"APP_VERSION": release.app_version(), "STACK": settings.name}
+    if job.name == "upkeep":
+        environment["USAGE_RETENTION_MONTHS"] = str(settings.usage.keep_months)
     if job.reads_backups:
         environment |= {"BACKUP_BUCKET": bucket, "BACKUP_PREFIX": PREFIX}
     return Container(

@@ -134,6 +134,14 @@ def test_the_upkeep_may_do_nothing_at_aws(made: list[Recorded]) -> None:
     assert "upkeep-task" not in {resource.name for resource in made if resource.type == ROLE_POLICY}
 
 
+def test_the_upkeep_alone_is_told_how_long_usage_is_kept() -> None:
+    made = record(cloud_settings(usage={"keep_months": 36}), program)
+    for job in JOBS:
+        (container,) = json.loads(inputs(made, TASK_DEFINITION, job.name)["containerDefinitions"])
+        told = [each["value"] for each in container["environment"] if each["name"] == "USAGE_RETENTION_MONTHS"]
+        assert told == (["36"] if job.name == "upkeep" else []), job.name
+
+
 def test_the_scheduler_starts_these_tasks_with_their_roles_and_nothing_else(made: list[Recorded]) -> None:
     run, tag, passing, send = statements(made, "schedules")
     prefix = f"arn:aws:ecs:eu-central-1:{ACCOUNT}:task-definition/nuggetwise-production"
