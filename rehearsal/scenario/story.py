@@ -163,8 +163,8 @@ class Story:
             done = self._engine.run("destroy", fails=True)
             expect("protected" in done.text, f"`destroy` should be refused by protection; it printed:\n{done.text}")
             self._expect_as_before(before)
-            # What has no resources, such as an image by its digest, and the engine's own provider are only lines of state
-            # that nothing can depend on, so they may be forgotten, and are written again.
+            # Nothing can depend on a component without resources, such as an image by its digest, or on the engine's
+            # own provider: they are lines of the state, which may be forgotten and are written again.
             again = self._engine.run("up")
             lines = ("nuggetwise:", "pulumi:providers:")
             gone = [str(each) for each in again.steps if not each.type.startswith(lines)]
