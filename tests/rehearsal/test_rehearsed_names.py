@@ -97,7 +97,7 @@ def test_only_a_name_of_ones_own_collides_with_its_predecessor() -> None:
     assert not names.collides(kind, {"name": "alarms"}, {"name": "others", "__defaults": []})
 
 
-@pytest.mark.parametrize("token", {*names.NAMED, *names.SMALL, *names.RULES})
+@pytest.mark.parametrize("token", sorted({*names.NAMED, *names.SMALL, *names.RULES}))
 def test_every_rule_is_of_a_type_with_a_name(token: str) -> None:
     kind = schema.described(token)
     assert names.property_of(kind) in kind.inputs

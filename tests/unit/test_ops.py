@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from infra import labels
-from ops import engine, leftovers, preflight, stack_file
+from ops import engine, leftovers, preflight, rollback, stack_file
 from ops.engine import Resource
 from ops.errors import OperatorError
 
@@ -179,3 +179,19 @@ def test_a_number_that_was_given_to_another_program_since_holds_no_lock(lock: An
     assert b"pulumi" not in Path("/proc/self/cmdline").read_bytes()
     lock(os.getpid())
     assert engine.release_dead_lock("dev")
+
+
+def test_there_is_nothing_to_roll_back_to_before_a_second_release(monkeypatch: pytest.MonkeyPatch, lock: Any) -> None:
+    def unused() -> Any:
+        return client_with()
+
+    monkeypatch.setattr(rollback.preflight, "connect", unused)
+    with pytest.raises(OperatorError, match="stack dev has no release before the one that is deployed"):
+        rollback.rollback("dev")
+
+
+def test_a_cloud_stack_is_told_how_an_earlier_image_is_deployed(monkeypatch: pytest.MonkeyPatch) -> None:
+    production = SimpleNamespace(environment="production")
+    monkeypatch.setattr(rollback.stack_file, "load", lambda _stack: production)  # pyright: ignore[reportUnknownLambdaType]
+    with pytest.raises(OperatorError, match=r"pulumi config set -s production --path nuggetwise:image` sha256:"):
+        rollback.rollback("production")
