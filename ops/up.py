@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 
 import docker
 
@@ -48,26 +49,33 @@ def prepare(client: docker.DockerClient, settings: Settings) -> bool:
     known = [] if fresh else list(engine.resources(state))
     if forgotten := engine.clear_interruption(stack, state):
         say(f"{forgotten} operations of an interrupted run are forgotten; they are done anew")
-    # An update whose engine was killed may still be at work on the replicas, and would meet what happens here.
-    with rolling_update.alone(stack, settings.api.ready_within + rolling_update.HEALTHY_WITHIN):
-        found = leftovers.find(client, stack)
-        remove_strangers(leftovers.strangers(found, known, leftovers.serving(found)))
+    found = remove_strangers(client, settings, known)
     images = {str(image.id) for image in client.images.list(filters={"label": "nuggetwise.image"})}
     if gone := leftovers.missing(found, known, images):
         say(f"not there or not running any more: {', '.join(gone)}; refreshing the state and making them again")
     return bool(gone)
 
 
-def remove_strangers(left: leftovers.Found) -> None:
-    """Removes containers and networks that the state does not know, so that no old code goes on serving.
+def remove_strangers(
+    client: docker.DockerClient, settings: Settings, known: Sequence[engine.Resource]
+) -> leftovers.Found:
+    """Removes containers and networks that the state does not know, so that no old code goes on serving. Returns what
+    there was. Volumes may hold data and stay.
 
-    Volumes may hold data and stay.
+    Raises OperatorError when an update of the replicas, whose engine was killed, is still at work and does not end.
     """
-    for container in left.containers:
-        say(f"container {container.name} is not in the stack's state; removing it")
-    leftovers.remove(left, data=False)
+    try:
+        with rolling_update.alone(settings.name, settings.api.ready_within + rolling_update.HEALTHY_WITHIN):
+            found = leftovers.find(client, settings.name)
+            left = leftovers.strangers(found, known, leftovers.serving(found))
+            for container in left.containers:
+                say(f"container {container.name} is not in the stack's state; removing it")
+            leftovers.remove(left, data=False)
+    except rolling_update.UnderWay as error:
+        raise OperatorError(f"{error}; look for a process pulumi.dynamic, end it, and run this again") from None
     for volume in left.volumes:
         say(f"volume {volume.name} is not in the stack's state; left alone (make down removes it, after asking)")
+    return found
 
 
 def say(text: str) -> None:

@@ -37,6 +37,8 @@ POLL = 0.25  # seconds
 STARTS = 3
 SETTLE = 3.0  # seconds that new replicas must stay up before those from before are told to end
 HEALTHY_WITHIN = 60.0  # seconds; Docker looks every few
+# Where the processor is short, those that serve come before those that start.
+SHARE, STARTING_SHARE = 1024, 256
 LOG_LINES = 15
 KILLED = 137  # exit code; the kernel does so when the memory is used up
 
@@ -127,6 +129,8 @@ class RollingUpdate:
                 new[-1].start()
             restarts = {str(replica.id): _restarts(replica) for replica in new}
             self._until_ready(balancer, new, restarts)
+            for replica in new:
+                replica.update(cpu_shares=SHARE)
             balancer.send_to(generations.route(self._generation, self._replicas))
             if new:
                 self._say("ready; all new requests go to them")
@@ -149,8 +153,9 @@ class RollingUpdate:
         return [each for each in ids if each in there]
 
     def remove_all(self) -> None:
-        """Ends every replica of the stack."""
-        _at_once(self._retire, find(self._engine, self._props["labels"]))
+        """Ends every replica of the stack. Raises UnderWay."""
+        with alone(self._props["labels"][labels.STACK], self._ready_within + HEALTHY_WITHIN):
+            _at_once(self._retire, find(self._engine, self._props["labels"]))
 
     def _make(self, index: int) -> Container:
         network = self._engine.networks.get(self._props["network"])
@@ -159,6 +164,7 @@ class RollingUpdate:
             self._props["image"],
             environment={**self._props["environment"], **self._props["secrets"]},
             **sdk.arguments(self._props["limits"]),
+            cpu_shares=STARTING_SHARE,
             name=f"{self._props['name']}-{index}-{secrets.token_hex(3)}",
             labels={**self._props["labels"], labels.GENERATION: self._generation, labels.INDEX: str(index)},
             network=network.name,

@@ -193,5 +193,5 @@ def test_there_is_nothing_to_roll_back_to_before_a_second_release(monkeypatch: p
 def test_a_cloud_stack_is_told_how_an_earlier_image_is_deployed(monkeypatch: pytest.MonkeyPatch) -> None:
     production = SimpleNamespace(environment="production")
     monkeypatch.setattr(rollback.stack_file, "load", lambda _stack: production)  # pyright: ignore[reportUnknownLambdaType]
-    with pytest.raises(OperatorError, match=r"pulumi config set -s production --path nuggetwise:image` sha256:"):
+    with pytest.raises(OperatorError, match=r"pulumi config set -s production --path nuggetwise:image sha256:"):
         rollback.rollback("production")
