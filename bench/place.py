@@ -98,6 +98,7 @@ def _running(
         client.images.build(path=str(ROOT), dockerfile=f"images/{component}/Dockerfile", tag=image, rm=True)
     container = client.containers.create(
         image,
+        name=f"{network.name}-{component}",
         environment=environment,
         ports={f"{port}/tcp": ("127.0.0.1", 0)} if port else {},
         labels=LABELS,

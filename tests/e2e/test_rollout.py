@@ -10,10 +10,12 @@ from http.client import HTTPConnection
 
 import httpx
 import pytest
+from docker.models.containers import Container
 
 from bench.load import Load, Request, under
+from infra.load_balancer.balancer import Balancer
 
-from .conftest import Done, Person, Stack, changed
+from .conftest import Done, Person, Stack, changed, eventually
 
 NewPerson = Callable[[], Person]
 
@@ -41,6 +43,22 @@ async def see_everything(here):
     while True:
         hoard.append(bytearray(b"x") * (32 << 20))
         await asyncio.sleep(0.02)
+"""
+
+
+# Prints each request that it gets, and answers it, or hangs up.
+SERVER = """
+import socket, sys
+with socket.create_server(("", 3000)) as server:
+    while True:
+        connection, _ = server.accept()
+        with connection:
+            text = b""
+            while b"\\r\\n\\r\\n" not in text:
+                text += connection.recv(4096)
+            print(text.split()[0].decode(), flush=True)
+            if sys.argv[1] == "answer":
+                connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n")
 """
 
 
@@ -105,6 +123,50 @@ def test_a_code_change_fails_no_request_and_sends_none_twice(
     assert rows(stack, slow_person)[0] == 1
     assert len(replicas(stack)) == 3
     assert version(client) != old
+
+
+@contextmanager
+def upstream(stack: Stack, *command: str) -> Generator[Container]:
+    """A container that the alias `stub` leads to as well."""
+    replica = stack.containers("api")[0]
+    (network,) = replica.attrs["NetworkSettings"]["Networks"]
+    made = stack.engine.containers.run(
+        replica.attrs["Image"],
+        list(command),
+        detach=True,
+        labels=stack.labels("stub"),
+        network=network,
+        networking_config={network: stack.engine.api.create_endpoint_config(aliases=["stub"])},
+    )
+    try:
+        yield made
+    finally:
+        made.remove(force=True)
+
+
+def test_nginx_sends_again_what_cannot_have_arrived_and_never_a_post_that_may_have(
+    stack: Stack, client: httpx.Client
+) -> None:
+    balancer = Balancer(stack.containers("load-balancer")[0])
+    before, count = balancer.route(), 30
+    with (
+        upstream(stack, "python", "-c", SERVER, "answer") as good,
+        upstream(stack, "python", "-c", SERVER, "hang up") as bad,
+        upstream(stack, "sleep", "600"),
+    ):
+        try:
+            balancer.send_to("stub")
+            eventually(lambda: client.get("/").status_code == 200, 15, "the good one listens")
+            eventually(lambda: client.get("/").is_success and b"GET" in bad.logs(), 15, "the bad one does, too")
+            gets = {client.get("/").status_code for _ in range(count)}
+            posts = [client.post("/").status_code for _ in range(count)]
+        finally:
+            balancer.send_to(before)
+        arrived = [container.logs().split().count(b"POST") for container in (good, bad)]
+    assert gets == {200}, "a GET that got no answer is sent again"
+    assert sum(arrived) == count, "each POST arrived once"
+    assert (posts.count(200), posts.count(502)) == tuple(arrived)
+    assert all(arrived), "both were asked"
 
 
 def asked(connection: HTTPConnection, person: Person) -> int:
