@@ -100,7 +100,7 @@ class RollingUpdate:
         self._engine, self._props = engine, props
         self._generation = generations.digest(props)
         self._replicas, self._ready_within = int(props["replicas"]), int(props["ready_within"])
-        self._started = int(time.time())
+        self._started, self._share = int(time.time()), SHARE
 
     def run(self) -> list[str]:
         """Brings the replicas to what is wanted. Returns their ids.
@@ -110,6 +110,7 @@ class RollingUpdate:
         with alone(self._props["labels"][labels.STACK], self._ready_within + HEALTHY_WITHIN):
             balancer = Balancer(self._engine.containers.get(self._props["balancer"]))
             found = {str(container.id): container for container in find(self._engine, self._props["labels"])}
+            self._share = STARTING_SHARE if found else SHARE
             todo = generations.plan(map(described, found.values()), self._generation, self._replicas)
             kept, retired = ([found[each.id] for each in some] for some in (todo.kept, todo.retired))
             return [str(replica.id) for replica in self._follow(balancer, kept, todo.missing, retired)]
@@ -164,7 +165,7 @@ class RollingUpdate:
             self._props["image"],
             environment={**self._props["environment"], **self._props["secrets"]},
             **sdk.arguments(self._props["limits"]),
-            cpu_shares=STARTING_SHARE,
+            cpu_shares=self._share,
             name=f"{self._props['name']}-{index}-{secrets.token_hex(3)}",
             labels={**self._props["labels"], labels.GENERATION: self._generation, labels.INDEX: str(index)},
             network=network.name,
