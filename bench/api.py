@@ -212,7 +212,9 @@ def prepare(stack: Stack) -> Bench:
     replica = stack.containers("api")[0]
     (network,) = replica.attrs["NetworkSettings"]["Networks"].values()
     bench = Bench(stack, replica.attrs["Image"], network["NetworkID"], replica.attrs["Config"]["Env"])
-    for container in stack.engine.containers.list(filters={"label": f"{labels.STACK}={stack.name}"}):
+    for container in stack.engine.containers.list(
+        ignore_removed=True, filters={"label": f"{labels.STACK}={stack.name}"}
+    ):
         if container.labels[labels.COMPONENT] not in ("database", "cache"):
             container.stop()
     return bench

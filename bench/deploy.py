@@ -71,7 +71,7 @@ class Side:
 
     def healthy(self, engine: docker.DockerClient) -> set[str]:
         """The ids of its replicas that are healthy."""
-        found = engine.containers.list(filters={"label": self.replicas, "health": "healthy"})
+        found = engine.containers.list(ignore_removed=True, filters={"label": self.replicas, "health": "healthy"})
         return {str(container.id) for container in found}
 
 

@@ -38,7 +38,7 @@ def find(client: docker.DockerClient, stack: str) -> Found:
         "label": [f"{key}={value}" for key, value in labels.of_stack(stack).items()]
     }
     return Found(
-        sorted(client.containers.list(all=True, filters=wanted), key=lambda c: str(c.name)),
+        sorted(client.containers.list(all=True, ignore_removed=True, filters=wanted), key=lambda c: str(c.name)),
         client.networks.list(filters=wanted),
         client.volumes.list(filters=wanted),
     )

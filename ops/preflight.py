@@ -51,7 +51,7 @@ def check_ports(client: docker.DockerClient, settings: Settings) -> None:
     stack, first = settings.name, settings.port
     ours: set[int] = set()
     others: dict[int, str] = {}
-    for container in client.containers.list():
+    for container in client.containers.list(ignore_removed=True):
         for port in leftovers.published_ports(container):
             if labels.of_stack(stack).items() <= container.labels.items():
                 ours.add(port)

@@ -83,7 +83,7 @@ def find(engine: docker.DockerClient, of: Mapping[str, str]) -> list[Container]:
     wanted: dict[str, str | list[str] | bool] = {
         "label": [labels.GENERATION, *(f"{key}={value}" for key, value in of.items())]
     }
-    return engine.containers.list(all=True, filters=wanted)
+    return engine.containers.list(all=True, ignore_removed=True, filters=wanted)
 
 
 def described(container: Container) -> Replica:

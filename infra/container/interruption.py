@@ -25,6 +25,6 @@ def is_there(component: str, stack: str) -> bool:
     client = docker.from_env()
     try:
         wanted = [f"{key}={value}" for key, value in labels.of_component(stack, component).items()]
-        return bool(client.containers.list(all=True, filters={"label": wanted}))
+        return bool(client.containers.list(all=True, ignore_removed=True, filters={"label": wanted}))
     finally:
         client.close()

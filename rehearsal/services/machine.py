@@ -97,7 +97,7 @@ def remove_abandoned() -> int:
     client = docker.from_env(timeout=TIMEOUT)
     dead: set[str] = set()
     found: list[Container | Network] = [
-        *client.containers.list(all=True, filters={"label": OWNER}),
+        *client.containers.list(all=True, ignore_removed=True, filters={"label": OWNER}),
         *client.networks.list(filters={"label": OWNER}),
     ]
     for each in found:
@@ -112,7 +112,7 @@ def remove_abandoned() -> int:
 
 def _remove(client: docker.DockerClient, wanted: dict[str, str | list[str] | bool]) -> int:
     count = 0
-    for container in client.containers.list(all=True, filters=wanted, ignore_removed=True):
+    for container in client.containers.list(all=True, ignore_removed=True, filters=wanted):
         try:
             container.remove(force=True, v=True)
         except (NotFound, APIError) as error:

@@ -89,7 +89,7 @@ class Stack:
 
     def containers(self, component: str) -> list[Container]:
         wanted = [f"{labels.STACK}={self.name}", f"{labels.COMPONENT}={component}"]
-        return self.engine.containers.list(all=True, filters={"label": wanted})
+        return self.engine.containers.list(all=True, ignore_removed=True, filters={"label": wanted})
 
     def labels(self, component: str) -> dict[str, str]:
         """What a container that a test adds to the stack carries; `remove` and the next `up` find it by that."""
@@ -119,7 +119,7 @@ class Stack:
     def remove(self) -> None:
         done = self.ops("down", "--yes")
         by_name: dict[str, str | list[str] | bool] = {"label": f"{labels.STACK}={self.name}"}
-        for container in self.engine.containers.list(all=True, filters=by_name):
+        for container in self.engine.containers.list(all=True, ignore_removed=True, filters=by_name):
             container.remove(force=True, v=True)
         for volume in self.engine.volumes.list(filters=by_name):
             volume.remove(force=True)

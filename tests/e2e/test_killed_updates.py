@@ -103,7 +103,9 @@ def test_an_update_whose_engine_was_killed_is_ended_by_the_next_one(
     assert done.code == 0, done.text
     assert variable(stack, "RATE_LIMIT_API") == limit
     assert len(replicas(stack)) == 3
-    everything = stack.engine.containers.list(all=True, filters={"label": f"{labels.STACK}={stack.name}"})
+    everything = stack.engine.containers.list(
+        all=True, ignore_removed=True, filters={"label": f"{labels.STACK}={stack.name}"}
+    )
     assert len(everything) == 10, [container.name for container in everything]
     assert not load.report.failures, str(load.report)
     written = sum(answer.status == 201 for answer in load.report.answers)

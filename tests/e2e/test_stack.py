@@ -75,7 +75,7 @@ def test_no_secret_is_in_the_state_or_in_a_preview(stack: Stack) -> None:
 
 
 def test_containers_run_locked_down(stack: Stack) -> None:
-    running = stack.engine.containers.list(filters={"label": f"{labels.STACK}={stack.name}"})
+    running = stack.engine.containers.list(ignore_removed=True, filters={"label": f"{labels.STACK}={stack.name}"})
     assert len(running) == 10
     for container in running:
         config, host = container.attrs["Config"], container.attrs["HostConfig"]

@@ -82,4 +82,4 @@ def test_a_variant_of_an_image_is_published_and_docker_forgets_it(tmp_path: Path
         registry.close()
     names = [name for image in client.images.list() for name in (image.attrs["RepoTags"] or [])]
     assert not [name for name in names if name.startswith(registry.address)]
-    assert not client.containers.list(all=True, filters={"label": f"{machine.LABEL}=test"})
+    assert not client.containers.list(all=True, ignore_removed=True, filters={"label": f"{machine.LABEL}=test"})

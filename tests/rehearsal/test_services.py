@@ -142,7 +142,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Generator[World]:
     yield made
     backend.close()
     client = docker.from_env()
-    assert not client.containers.list(all=True, filters={"label": f"{machine.LABEL}={rehearsal}"})
+    assert not client.containers.list(all=True, ignore_removed=True, filters={"label": f"{machine.LABEL}={rehearsal}"})
     assert not client.networks.list(filters={"label": f"{machine.LABEL}={rehearsal}"})
 
 
