@@ -79,7 +79,11 @@ def test_a_container_that_was_stopped_by_hand_is_missing_too() -> None:
 
 
 def client_with(*containers: Any) -> Any:
-    return SimpleNamespace(containers=SimpleNamespace(list=lambda: list(containers)))
+    def listed(*, ignore_removed: bool) -> list[Any]:
+        assert ignore_removed, "another stack's container may go at any moment"
+        return list(containers)
+
+    return SimpleNamespace(containers=SimpleNamespace(list=listed))
 
 
 def test_a_port_that_another_container_holds_is_told_with_its_name() -> None:
