@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
@@ -170,6 +171,15 @@ class Aws(Section):
     account: str | None = Field(default=None, pattern=r"^\d{12}$", description="the AWS account's number, 12 digits")
     region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="an AWS region such as eu-central-1")
     copy_region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="a second AWS region such as eu-west-1")
+
+
+@dataclass(frozen=True)
+class Place:
+    """An account, and the regions of it that a stack is in."""
+
+    account: str
+    region: str
+    copy_region: str
 
 
 class Network(Section):
@@ -339,6 +349,13 @@ class Settings(Section):
     break_glass: bool = Field(
         default=False, description="true or false: true lets the next `up` take the protection off, so that all may go"
     )
+
+    @property
+    def place(self) -> Place:
+        """Where a cloud stack runs. `parse` lets none through without it, and a dev stack has none."""
+        assert self.aws is not None
+        assert self.aws.account is not None
+        return Place(self.aws.account, self.aws.region, self.aws.copy_region)
 
     @property
     def deletion_protection(self) -> bool:

@@ -25,8 +25,7 @@ def run(settings: Settings, outputs: StackOutputs, name: str) -> int:
     """
     import boto3
 
-    assert settings.aws is not None  # what the settings' own check promises for a cloud stack
-    session = boto3.Session(region_name=settings.aws.region)
+    session = boto3.Session(region_name=settings.place.region)
     return follow(session.client("ecs"), session.client("logs"), names.of(settings, name), outputs, name)
 
 

@@ -45,9 +45,7 @@ class Outside(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _key(self, name: str, settings: Settings) -> aws.kms.Key:
-        assert settings.aws is not None
-        assert settings.aws.account is not None
-        account = settings.aws.account
+        account = settings.place.account
         key = aws.kms.Key(
             name,
             description=f"alarms from outside of {settings.name}",

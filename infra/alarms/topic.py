@@ -55,9 +55,7 @@ class Topic(pulumi.ComponentResource):
     ) -> None:
         super().__init__("nuggetwise:aws:Topic", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        assert settings.aws is not None
-        assert settings.aws.account is not None
-        account, rules = settings.aws.account, names.of(settings, "*")
+        account, rules = settings.place.account, names.of(settings, "*")
         topic = aws.sns.Topic(
             name,
             display_name=f"Nuggetwise {settings.name}",

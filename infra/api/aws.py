@@ -59,7 +59,6 @@ class Api(pulumi.ComponentResource):
         statements: Sequence[pulumi.Input[Statement]] = (),
         alarms: Sequence[pulumi.Input[str]] = (),
     ) -> None:
-        assert settings.aws is not None  # what the settings' own check promises for a cloud stack
         super().__init__("nuggetwise:aws:Api", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         api = Container(
@@ -104,7 +103,7 @@ class Api(pulumi.ComponentResource):
         self._autoscaling(name, settings, cluster, load_balancer, service)
         RolloutCheck(
             f"{name}-rollout",
-            region=settings.aws.region,
+            region=settings.place.region,
             cluster=cluster.name,
             service=service.name,
             task_definition=task.arn,

@@ -65,8 +65,7 @@ class Backups(pulumi.ComponentResource):
 
     def __init__(self, name: str, settings: Settings, keys: Keys, opts: pulumi.ResourceOptions) -> None:
         super().__init__("nuggetwise:aws:Backups", name, None, opts)
-        place, copy_name = settings.aws, settings.backups.copy_bucket
-        assert place is not None
+        place, copy_name = settings.place, settings.backups.copy_bucket
         assert copy_name is not None
         assert keys.backups.replica_arn is not None
         source = self._bucket(name, settings, settings.backups.bucket, place.region, keys.backups.arn)
@@ -77,9 +76,7 @@ class Backups(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _bucket(self, name: str, settings: Settings, bucket: str, region: str, key_arn: pulumi.Output[str]) -> Bucket:
-        assert settings.aws is not None
-        account = settings.aws.account
-        assert account is not None
+        account = settings.place.account
         child = pulumi.ResourceOptions(parent=self, protect=settings.protect)
         logs = Bucket(
             f"{name}-logs",
@@ -106,9 +103,7 @@ class Backups(pulumi.ComponentResource):
         )
 
     def _replicate(self, name: str, settings: Settings, keys: Keys, source: Bucket, copy: Bucket) -> None:
-        assert settings.aws is not None
-        account, region, copy_region = settings.aws.account, settings.aws.region, settings.aws.copy_region
-        assert account is not None
+        account, region, copy_region = settings.place.account, settings.place.region, settings.place.copy_region
         assert keys.backups.replica_arn is not None
         kept = pulumi.ResourceOptions(parent=self, retain_on_delete=True, protect=settings.protect)
 

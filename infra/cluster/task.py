@@ -64,8 +64,7 @@ def task_definition(
     opts: pulumi.ResourceOptions,
 ) -> aws.ecs.TaskDefinition:
     """A task of `size` (CPU units, MiB) that logs to the cluster's log group, one stream per container and task."""
-    assert settings.aws is not None  # what the settings' own check promises for a cloud stack
-    region = settings.aws.region
+    region = settings.place.region
     cpu, memory = size
     return aws.ecs.TaskDefinition(
         name,

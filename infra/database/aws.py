@@ -186,9 +186,7 @@ def _parameter_group(name: str, settings: Settings, opts: pulumi.ResourceOptions
 
 
 def _monitoring_role(name: str, settings: Settings, identifier: str, opts: pulumi.ResourceOptions) -> aws.iam.Role:
-    assert settings.aws is not None
-    assert settings.aws.account is not None  # what the settings' own check promises for the cloud
-    trust = monitoring_trust(settings.aws.account, settings.aws.region, identifier)
+    trust = monitoring_trust(settings.place.account, settings.place.region, identifier)
     role = aws.iam.Role(f"{name}-monitoring", assume_role_policy=pulumi.Output.json_dumps(trust), opts=opts)
     aws.iam.RolePolicyAttachment(
         f"{name}-monitoring",

@@ -39,8 +39,7 @@ from infra.settings import Settings
 
 def deploy(settings: Settings) -> None:
     """Declares every resource of a cloud stack and exports its outputs."""
-    assert settings.aws is not None  # what the settings' own check promises for the cloud
-    region = settings.aws.region
+    region = settings.place.region
     bind_roles(settings)
     declared = everything()
     shared = stack_outputs.bootstrap(settings.bootstrap)
@@ -141,12 +140,10 @@ def deploy(settings: Settings) -> None:
 
 def _providers(settings: Settings) -> list[pulumi.ProviderResource]:
     """With credentials of another account nothing happens at all."""
-    assert settings.aws is not None
-    assert settings.aws.account is not None
     account = aws.Provider(
         "aws",
-        region=settings.aws.region,
-        allowed_account_ids=[settings.aws.account],
+        region=settings.place.region,
+        allowed_account_ids=[settings.place.account],
         default_tags={"tags": names.tags(settings)},
     )
     return [

@@ -35,9 +35,7 @@ class Key(pulumi.ComponentResource):
         outlives: bool = False,
     ) -> None:
         super().__init__("nuggetwise:aws:Key", name, None, opts)
-        place = settings.aws
-        assert place is not None
-        assert place.account is not None  # what the settings' own check promises for the cloud
+        place = settings.place
         policy = pulumi.Output.json_dumps(policies.document([policies.administered_by(place.account), *statements]))
         alias = f"alias/{names.of(settings, purpose)}"
         child = pulumi.ResourceOptions(parent=self)
@@ -84,9 +82,7 @@ class Keys(pulumi.ComponentResource):
 
     def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions) -> None:
         super().__init__("nuggetwise:aws:Keys", name, None, opts)
-        place = settings.aws
-        assert place is not None
-        assert place.account is not None
+        place = settings.place
         child = pulumi.ResourceOptions(parent=self)
         protected = pulumi.ResourceOptions(parent=self, protect=settings.protect)
         self.data = Key(f"{name}-data", settings, "data", protected, outlives=True)

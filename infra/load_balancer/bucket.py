@@ -29,13 +29,11 @@ def create(name: str, settings: Settings, opts: pulumi.ResourceOptions) -> Bucke
     Encrypted with S3's own key, since load balancers write with no other. Access to it is not logged: that would be
     logs about logs.
     """
-    assert settings.aws is not None
-    account = settings.aws.account
-    assert account is not None  # what the settings' own check promises for a cloud stack
+    account = settings.place.account
     return Bucket(
         name,
         Spec(
-            settings.aws.region,
+            settings.place.region,
             [
                 {
                     "id": "logs",

@@ -46,8 +46,7 @@ def request_dimensions(settings: Settings) -> dict[str, str]:
 
 def console(settings: Settings) -> str:
     """Where a person looks at the metrics."""
-    assert settings.aws is not None
-    region = settings.aws.region
+    region = settings.place.region
     home = f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}"
     return f"{home}#metricsV2?graph=~()&namespace={NAMESPACE}"
 
@@ -57,8 +56,7 @@ def collector(settings: Settings, log_group: pulumi.Input[str]) -> Container:
 
     Its image holds two programs and nothing else, and in a container it logs to its output and to no file.
     """
-    assert settings.aws is not None
-    region, stack = settings.aws.region, settings.name
+    region, stack = settings.place.region, settings.name
     config = pulumi.Output.from_input(log_group).apply(lambda group: collector_config(region, group, stack))
     return Container(
         name="collector",

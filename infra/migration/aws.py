@@ -47,7 +47,6 @@ class Migration(pulumi.ComponentResource):
         keys: Sequence[pulumi.Input[str]],
         opts: pulumi.ResourceOptions,
     ) -> None:
-        assert settings.aws is not None  # what the settings' own check promises for a cloud stack
         super().__init__("nuggetwise:aws:Migration", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         environment: dict[str, pulumi.Input[str]] = {"APP_VERSION": variables.app_version(settings)}
@@ -74,7 +73,7 @@ class Migration(pulumi.ComponentResource):
             FargateMigrationProvider(),
             name,
             {
-                "region": settings.aws.region,
+                "region": settings.place.region,
                 "cluster": cluster.name,
                 "task_definition": task.arn,
                 "subnets": network.private_subnet_ids,

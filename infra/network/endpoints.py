@@ -31,8 +31,7 @@ class Endpoints(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions,
     ) -> None:
         super().__init__("nuggetwise:aws:Endpoints", name, None, opts)
-        assert settings.aws is not None
-        prefix = f"com.amazonaws.{settings.aws.region}"
+        prefix = f"com.amazonaws.{settings.place.region}"
         child = pulumi.ResourceOptions(parent=self)
         group = aws.ec2.SecurityGroup(
             name, vpc_id=vpc.id, description="Endpoints of AWS services, for the VPC alone", opts=child

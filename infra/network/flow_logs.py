@@ -60,13 +60,11 @@ class FlowLogs(pulumi.ComponentResource):
         self, name: str, settings: Settings, vpc: aws.ec2.Vpc, keys: Keys, opts: pulumi.ResourceOptions
     ) -> None:
         super().__init__("nuggetwise:aws:FlowLogs", name, None, opts)
-        assert settings.aws is not None
-        assert settings.aws.account is not None  # what the settings' own check promises for a cloud stack
         child = pulumi.ResourceOptions(parent=self)
         group = aws.cloudwatch.LogGroup(
             name, retention_in_days=settings.watch.log_days, kms_key_id=keys.logs.arn, opts=child
         )
-        trusted = pulumi.Output.json_dumps(trust(settings.aws.account, settings.aws.region))
+        trusted = pulumi.Output.json_dumps(trust(settings.place.account, settings.place.region))
         role = aws.iam.Role(name, assume_role_policy=trusted, opts=child)
         granted = aws.iam.RolePolicy(
             name,

@@ -102,10 +102,8 @@ def roles(
     opts: pulumi.ResourceOptions,
 ) -> Roles:
     """The roles of one task. Its code may do what `statements` say, and without any, nothing at AWS."""
-    assert settings.aws is not None
-    assert settings.aws.account is not None  # what the settings' own check promises for a cloud stack
-    region = settings.aws.region
-    trusted = pulumi.Output.json_dumps(trust(settings.aws.account, region), sort_keys=True)
+    region = settings.place.region
+    trusted = pulumi.Output.json_dumps(trust(settings.place.account, region), sort_keys=True)
     execution = aws.iam.Role(f"{name}-execution", assume_role_policy=trusted, opts=opts)
     policy = pulumi.Output.all(
         repositories=repositories, log_group=log_group, secrets=secrets, keys=keys, region=region

@@ -24,9 +24,7 @@ def bind_roles(settings: Settings) -> None:
 
     In one place and for all, since AWS lets a deployment make no role without it (bootstrap/deploy_policy.py).
     """
-    assert settings.aws is not None
-    assert settings.aws.account is not None  # what the settings' own check promises for a cloud stack
-    boundary = policy_arn(settings.aws.account, settings.name)
+    boundary = policy_arn(settings.place.account, settings.name)
 
     def bind(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
         if args.type_ != "aws:iam/role:Role":

@@ -93,8 +93,7 @@ class Schedules(pulumi.ComponentResource):
         image: Image,
         owner_url: Secret,
     ) -> Roles:
-        assert settings.aws is not None  # what the settings' own check promises for a cloud stack
-        region = settings.aws.region
+        region = settings.place.region
         statements: list[pulumi.Input[Statement]] = []
         if job.reads_backups or job.writes_backups:
             statements = [
@@ -124,9 +123,7 @@ class Schedules(pulumi.ComponentResource):
         group: aws.scheduler.ScheduleGroup,
         queue: aws.sqs.Queue,
     ) -> pulumi.Output[str]:
-        assert settings.aws is not None
-        assert settings.aws.account is not None
-        account = settings.aws.account
+        account = settings.place.account
         role = aws.iam.Role(
             name,
             assume_role_policy=pulumi.Output.json_dumps(

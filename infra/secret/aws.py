@@ -28,13 +28,12 @@ class Secret(pulumi.ComponentResource):
         self, name: str, settings: Settings, keys: Keys, value: pulumi.Input[str], opts: pulumi.ResourceOptions
     ) -> None:
         super().__init__("nuggetwise:aws:Secret", name, None, opts)
-        assert settings.aws is not None
         child = pulumi.ResourceOptions(parent=self)
         secret = aws.secretsmanager.Secret(
             name,
             kms_key_id=keys.secrets.arn,
             recovery_window_in_days=RECOVERY_WINDOW,
-            replicas=[{"region": settings.aws.copy_region, "kms_key_id": keys.secrets.replica_arn}],
+            replicas=[{"region": settings.place.copy_region, "kms_key_id": keys.secrets.replica_arn}],
             opts=child,
         )
         version = aws.secretsmanager.SecretVersion(
