@@ -178,7 +178,7 @@ def stack(folder: Path) -> Generator[Side]:
     state.mkdir(mode=0o700)
     environment = {
         **os.environ,
-        "PULUMI_BACKEND_URL": f"file://{state}",
+        "PULUMI_BACKEND_URL": f"file://{state}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE": secrets.token_hex(8),
         "PYTHONPATH": str(project),
     }

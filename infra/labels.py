@@ -1,7 +1,8 @@
 """The labels by which a stack's containers, volumes and networks are found, also when its state does not know them."""
 
 import hashlib
-import os
+
+from infra import state
 
 STACK = "nuggetwise.stack"
 COMPONENT = "nuggetwise.component"
@@ -13,7 +14,7 @@ INDEX = "nuggetwise.index"
 
 def state_id() -> str:
     """Tells this user's state from another's on the same Docker Engine, whose stack may bear the same name."""
-    return hashlib.sha256(os.environ.get("PULUMI_BACKEND_URL", "").encode()).hexdigest()[:12]
+    return hashlib.sha256(state.address().encode()).hexdigest()[:12]
 
 
 def of_stack(stack: str) -> dict[str, str]:

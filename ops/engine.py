@@ -12,6 +12,7 @@ from typing import Any
 
 from infra.release import ROOT
 from infra.settings import PROJECT
+from infra.state import home
 from ops.errors import OperatorError
 
 CONTAINER = "docker:index/container:Container"
@@ -67,7 +68,7 @@ def stacks() -> list[str]:
 
 def exists(stack: str) -> bool:
     """Whether the state has the stack. Asks the engine, which takes a second, only where the files do not tell."""
-    return (state_home() / ".pulumi" / "stacks" / PROJECT / f"{stack}.json").exists() or stack in stacks()
+    return (home() / ".pulumi" / "stacks" / PROJECT / f"{stack}.json").exists() or stack in stacks()
 
 
 def ensure_stack(stack: str) -> bool:
@@ -76,11 +77,6 @@ def ensure_stack(stack: str) -> bool:
         return False
     ask("stack", "init", stack)
     return True
-
-
-def state_home() -> Path:
-    """The folder of a state that is kept in files; for a state elsewhere (S3) a path that does not exist."""
-    return Path(os.environ.get("PULUMI_BACKEND_URL", "").removeprefix("file://"))
 
 
 def export(stack: str) -> dict[str, Any]:
@@ -117,7 +113,7 @@ def release_dead_lock(stack: str) -> bool:
 
     Raises OperatorError when the process that holds it is alive, or runs on another machine.
     """
-    folder = state_home() / ".pulumi" / "locks" / "organization" / PROJECT / stack
+    folder = home() / ".pulumi" / "locks" / "organization" / PROJECT / stack
     found = False
     for file in sorted(folder.glob("*.json")):
         try:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from infra import state
 from infra.settings import PROJECT
-from ops.engine import state_home
 
 # Settings that are no part of a release: how it is deployed, and whether it is shown just now.
 _NOT_OF_A_RELEASE = frozenset({f"{PROJECT}:image", f"{PROJECT}:maintenance"})
@@ -64,7 +64,7 @@ def updates(stack: str) -> Iterator[Update]:
 
     They are read from the state's folder, because `pulumi stack history` does not tell what was deployed.
     """
-    folder = state_home() / ".pulumi" / "history" / PROJECT / stack
+    folder = state.home() / ".pulumi" / "history" / PROJECT / stack
     # The number between is the time at which it was written, in nanoseconds.
     for file in sorted(
         folder.glob(f"{stack}-*.history.json"), key=lambda file: int(file.name.split(".")[0].rpartition("-")[2])

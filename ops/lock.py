@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ops.engine import state_home
+from infra import state
 from ops.errors import OperatorError
 
 
@@ -16,7 +16,7 @@ def held(stack: str) -> Generator[None]:
 
     Raises OperatorError when another process holds it.
     """
-    home = state_home()
+    home = state.home()
     file = (home if home.is_dir() else Path.home()) / f".{stack}.lock"
     with file.open("a+") as handle:
         try:

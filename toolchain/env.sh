@@ -20,9 +20,11 @@ nuggetwise_env() {
     emit PYTHONDONTWRITEBYTECODE ''
 
     # A user's or a pipeline's own backend wins, and then its secrets are its own affair as well.
-    if [[ -z ${PULUMI_BACKEND_URL:-} || ${PULUMI_BACKEND_URL:-} == "file://$STATE/state" ]]; then
+    local ours="file://$STATE/state"
+    if [[ -z ${PULUMI_BACKEND_URL:-} || ${PULUMI_BACKEND_URL%%\?*} == "$ours" ]]; then
       prepare_state
-      emit PULUMI_BACKEND_URL "file://$STATE/state"
+      # Without it the engine writes a second file beside each, in place: killed meanwhile, it could read neither.
+      emit PULUMI_BACKEND_URL "$ours?metadata=skip"
       emit PULUMI_DIY_BACKEND_GZIP false
       # Without a Pulumi.<stack>.yaml at hand (a fresh clone), the engine finds the salt in the stack's state.
       emit PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER true

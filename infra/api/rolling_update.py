@@ -11,7 +11,6 @@ finished, or undone, by the next one.
 from __future__ import annotations
 
 import fcntl
-import os
 import secrets
 import sys
 import tempfile
@@ -26,7 +25,7 @@ import docker
 from docker.errors import NotFound
 from docker.models.containers import Container
 
-from infra import labels
+from infra import labels, state
 from infra.api import generation as generations
 from infra.api.generation import Replica
 from infra.container import sdk
@@ -63,8 +62,7 @@ def alone(stack: str, within: float) -> Generator[None]:
 
     Raises UnderWay when that one does not end within so many seconds.
     """
-    home = Path(os.environ.get("PULUMI_BACKEND_URL", "").removeprefix("file://"))
-    folder = home if home.is_dir() else Path(tempfile.gettempdir())
+    folder = state.home() if state.home().is_dir() else Path(tempfile.gettempdir())
     with (folder / f".{stack}-{labels.state_id()}.update.lock").open("a") as handle:
         deadline = time.monotonic() + within
         while True:

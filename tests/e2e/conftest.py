@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -165,7 +166,7 @@ def new_stack(folder: Path) -> Stack:
         **{key: value for key, value in os.environ.items() if key != "PULUMI_CONFIG_PASSPHRASE"},
         # The copy's packages, not those of the clone that the environment was installed from.
         "PYTHONPATH": str(project),
-        "PULUMI_BACKEND_URL": f"file://{state}",
+        "PULUMI_BACKEND_URL": f"file://{state}?metadata=skip",  # as toolchain/env.sh has it
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
     }
     name = f"e2e-{secrets.token_hex(2)}"
@@ -260,6 +261,21 @@ def new_person(client: httpx.Client) -> Callable[[], Person]:
         return Person(email, password, body["access_token"], body["user"]["id"])
 
     return register
+
+
+def kill_engine(stack: Stack) -> None:
+    """Ends what a killed command left running: only processes whose environment names this stack's own state."""
+    ours = f"PULUMI_BACKEND_URL={stack.environment['PULUMI_BACKEND_URL']}".encode()
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit() or int(process.name) == os.getpid():
+            continue
+        try:
+            environment = (process / "environ").read_bytes().split(b"\0")
+            command = (process / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if ours in environment and b"pulumi" in command:
+            os.kill(int(process.name), signal.SIGKILL)
 
 
 def eventually(check: Callable[[], bool], seconds: float, what: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from infra import labels
 
-from .conftest import Person, Stack
+from .conftest import Person, Stack, kill_engine
 from .test_rollout import replicas, rows, users, variable
 
 NewPerson = Callable[[], Person]
@@ -49,26 +49,10 @@ class Doomed:
         """Ends the engine alone, and leaves its plugins to themselves, or all that the command has started."""
         if all_of_it:
             os.killpg(self.process.pid, signal.SIGKILL)
-            for plugin in plugins(self.stack):
-                os.kill(plugin, signal.SIGKILL)
+            kill_engine(self.stack)
         else:
             os.kill(self.engine(), signal.SIGKILL)
         self.process.wait(timeout=60)
-
-
-def plugins(stack: Stack) -> list[int]:
-    """Processes of Pulumi whose environment names this stack's own state."""
-    ours = f"PULUMI_BACKEND_URL=file://{stack.state}".encode()
-    found: list[int] = []
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit() and int(process.name) != os.getpid():
-            try:
-                environment = (process / "environ").read_bytes().split(b"\0")
-                if ours in environment and b"pulumi" in (process / "cmdline").read_bytes():
-                    found.append(int(process.name))
-            except OSError:
-                continue
-    return found
 
 
 def locked(doomed: Doomed) -> bool:

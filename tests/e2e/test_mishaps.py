@@ -12,7 +12,7 @@ import yaml
 
 from infra import labels
 
-from .conftest import Person, Stack, eventually
+from .conftest import Person, Stack, eventually, kill_engine
 
 NewPerson = Callable[[], Person]
 
@@ -112,20 +112,6 @@ def test_a_killed_up_is_finished_by_the_next_one(stack: Stack, client: httpx.Cli
     assert len(now) == 3
     assert now.isdisjoint(orphans)
     assert client.get("/api/users/me", headers=person.headers).status_code == 200
-
-
-def kill_engine(stack: Stack) -> None:
-    """Ends what the killed command left running: only processes whose environment names this stack's own state."""
-    for process in Path("/proc").iterdir():
-        if not process.name.isdigit() or int(process.name) == os.getpid():
-            continue
-        try:
-            environment = (process / "environ").read_bytes().split(b"\0")
-            command = (process / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if f"PULUMI_BACKEND_URL=file://{stack.state}".encode() in environment and b"pulumi" in command:
-            os.kill(int(process.name), signal.SIGKILL)
 
 
 def test_an_up_that_is_interrupted_by_the_keyboard_can_be_run_again(stack: Stack) -> None:

@@ -12,6 +12,8 @@ from docker.models.containers import Container
 from docker.models.networks import Network
 
 from infra import labels
+from infra.load_balancer.balancer import Balancer
+from infra.load_balancer.nginx import CONFIG
 
 from .conftest import Person, Stack, eventually
 
@@ -55,6 +57,8 @@ def limited_url(stack: Stack, replicas: list[Container]) -> Generator[str]:
     try:
         eventually(lambda: bool(port_of(balancer)), 10, "a published port")
         url = f"http://127.0.0.1:{port_of(balancer)}"
+        eventually(lambda: httpx.get(f"{url}/load-balancer/health").status_code == 200, 10, "nginx")
+        Balancer(balancer).configure(CONFIG.read_text())
         eventually(lambda: all_answer(url, replicas), 60, "three replicas behind nginx")
         yield url
     finally:
