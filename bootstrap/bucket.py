@@ -5,7 +5,7 @@ import pulumi
 from bootstrap.settings import Settings
 from infra.bucket import policies
 from infra.bucket.aws import Bucket, Rule, Spec
-from infra.bucket.policies import Statement
+from infra.policy import Statement
 
 
 def kept(parent: pulumi.Resource) -> pulumi.ResourceOptions:

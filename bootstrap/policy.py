@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-Statement = dict[str, Any]
+from infra import policy
+from infra.policy import Statement
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html, white space not counted
 MANAGED_POLICY_SIZE = 6144
@@ -14,7 +15,7 @@ def allow(
     sid: str, actions: Sequence[str], resources: Sequence[str] | str, condition: Mapping[str, Any] | None = None
 ) -> Statement:
     """One statement that allows `actions` on `resources`, under `condition`."""
-    statement: Statement = {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": resources}
+    statement: dict[str, Any] = {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": resources}
     if condition:
         statement["Condition"] = dict(condition)
     return statement
@@ -22,4 +23,4 @@ def allow(
 
 def document(statements: Iterable[Statement]) -> str:
     """The policy of `statements` as compact JSON: AWS counts each character of it."""
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)}, separators=(",", ":"))
+    return json.dumps(policy.document(statements), separators=(",", ":"))

@@ -5,7 +5,7 @@ import json
 import pulumi
 import pulumi_aws as aws
 
-from bootstrap.key import Key
+from bootstrap.key import own_key
 from bootstrap.settings import ENVIRONMENTS, Settings
 
 API, OPS = "nuggetwise/api", "nuggetwise/ops"
@@ -26,7 +26,7 @@ class Registry(pulumi.ComponentResource):
     def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions) -> None:
         super().__init__("nuggetwise:bootstrap:Registry", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        key = Key("images", settings, "Images of the releases", [], child, copied=True)
+        key = own_key("images", settings, "Images of the releases", child, copied=True)
         assert key.replica_arn is not None  # it was asked for
         self.urls = {}
         copies: list[pulumi.Resource] = []

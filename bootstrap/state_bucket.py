@@ -4,7 +4,7 @@ import pulumi
 import pulumi_aws as aws
 
 from bootstrap.bucket import kept, lifecycle
-from bootstrap.key import Key
+from bootstrap.key import own_key
 from bootstrap.policy import allow, document
 from bootstrap.settings import Settings
 from infra.bucket.aws import Bucket, Spec
@@ -36,7 +36,7 @@ class StateBucket(pulumi.ComponentResource):
     ) -> None:
         super().__init__("nuggetwise:bootstrap:StateBucket", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        key = Key("pulumi", settings, "State of the stacks and the secrets in it", [], child, copied=True)
+        key = own_key("pulumi", settings, "State of the stacks and the secrets in it", child, copied=True)
         assert key.replica_arn is not None  # it was asked for
         home, away = settings.aws.region, settings.aws.copy_region
         state = _bucket(name, bucket_name(settings), home, key.arn, access_logs, self)

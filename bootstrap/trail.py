@@ -6,11 +6,12 @@ import pulumi
 import pulumi_aws as aws
 
 from bootstrap.bucket import kept, lifecycle
-from bootstrap.key import Key
+from bootstrap.key import own_key
 from bootstrap.policy import Statement, allow, document
 from bootstrap.settings import Settings
 from infra.bucket.aws import Bucket, Spec
 from infra.key import policies
+from infra.key.aws import Key
 
 # Fixed, because the policies that let CloudTrail write name the trail before it exists.
 NAME, LOG_GROUP = "nuggetwise", "nuggetwise-trail"
@@ -57,7 +58,7 @@ class Trail(pulumi.ComponentResource):
     ) -> None:
         super().__init__("nuggetwise:bootstrap:Trail", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        key = Key("trail", settings, "CloudTrail, its log group and its alarms", key_statements(settings), child)
+        key = own_key("trail", settings, "CloudTrail, its log group and its alarms", child, key_statements(settings))
         bucket = Bucket(
             name,
             Spec(

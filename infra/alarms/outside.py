@@ -10,7 +10,7 @@ from infra.alarms.health_check import REGION, HealthCheck
 from infra.alarms.table import everything_lost, probes
 from infra.alarms.topic import Topic
 from infra.key import policies
-from infra.key.aws import DELETION_WINDOW
+from infra.key.aws import Key
 from infra.settings import Settings
 
 
@@ -30,7 +30,17 @@ class Outside(pulumi.ComponentResource):
     def __init__(self, name: str, settings: Settings, opts: pulumi.ResourceOptions) -> None:
         super().__init__("nuggetwise:aws:Outside", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        topic = Topic(f"{name}-alarms", settings, self._key(name, settings).arn, REGION, child)
+        account = settings.place.account
+        key = Key(
+            name,
+            names.of(settings, name),
+            f"alarms from outside of {settings.name}",
+            account,
+            child,
+            statements=policies.encrypts_topics(account),
+            region=REGION,
+        )
+        topic = Topic(f"{name}-alarms", settings, key.arn, REGION, child)
         checks = [HealthCheck(settings, probe, topic.arn, child) for probe in probes(settings)]
         aws.cloudwatch.CompositeAlarm(
             "everything-lost",
@@ -43,25 +53,3 @@ class Outside(pulumi.ComponentResource):
             opts=child,
         )
         self.register_outputs({})
-
-    def _key(self, name: str, settings: Settings) -> aws.kms.Key:
-        account = settings.place.account
-        key = aws.kms.Key(
-            name,
-            description=f"alarms from outside of {settings.name}",
-            enable_key_rotation=True,
-            deletion_window_in_days=DELETION_WINDOW,
-            policy=pulumi.Output.json_dumps(
-                policies.document([policies.administered_by(account), *policies.encrypts_topics(account)])
-            ),
-            region=REGION,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        aws.kms.Alias(
-            name,
-            name=f"alias/{names.of(settings, name)}",
-            target_key_id=key.key_id,
-            region=REGION,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        return key

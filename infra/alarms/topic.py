@@ -6,6 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra import names
+from infra.policy import document
 from infra.settings import Settings
 
 
@@ -37,7 +38,7 @@ def policy(topic_arn: str, account: str, region: str, rules: str) -> dict[str, A
         "Resource": topic_arn,
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
-    return {"Version": "2012-10-17", "Statement": [*allowed, tls]}
+    return document([*allowed, tls])
 
 
 class Topic(pulumi.ComponentResource):

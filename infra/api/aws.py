@@ -11,7 +11,8 @@ import pulumi_aws as aws
 from infra.api import variables
 from infra.api.rollout import RolloutCheck
 from infra.cluster.task import Container, Probe, task_definition
-from infra.role.aws import Statement, roles
+from infra.policy import Statement
+from infra.role.aws import roles
 
 if TYPE_CHECKING:
     from infra.cluster.aws import Cluster

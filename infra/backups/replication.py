@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from infra.policy import assumed_by, document
+
 
 @dataclass(frozen=True)
 class Side:
@@ -19,20 +21,13 @@ class Side:
 
 def trust(account: str, source: str) -> dict[str, Any]:
     """Lets S3 act for the bucket `source` of this account."""
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "s3.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-                "Condition": {
-                    "StringEquals": {"aws:SourceAccount": account},
-                    "ArnLike": {"aws:SourceArn": f"arn:aws:s3:::{source}"},
-                },
-            }
-        ],
-    }
+    return assumed_by(
+        "s3.amazonaws.com",
+        {
+            "StringEquals": {"aws:SourceAccount": account},
+            "ArnLike": {"aws:SourceArn": f"arn:aws:s3:::{source}"},
+        },
+    )
 
 
 def permissions(source: Side, copy: Side) -> dict[str, Any]:
@@ -41,9 +36,8 @@ def permissions(source: Side, copy: Side) -> dict[str, Any]:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/setting-repl-config-perm-overview.html
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html
     """
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
+    return document(
+        [
             {
                 "Effect": "Allow",
                 "Action": ["s3:GetReplicationConfiguration", "s3:ListBucket"],
@@ -67,8 +61,8 @@ def permissions(source: Side, copy: Side) -> dict[str, Any]:
             },
             _through_s3(["kms:Decrypt"], source),
             _through_s3(["kms:Encrypt", "kms:GenerateDataKey"], copy),
-        ],
-    }
+        ]
+    )
 
 
 def _through_s3(actions: list[str], side: Side) -> dict[str, Any]:

@@ -10,11 +10,12 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.bucket import policies
+from infra.policy import Statement
 
 Rule = aws.s3.BucketLifecycleConfigurationRuleArgsDict
 
 
-def no_statements(_arn: str) -> list[policies.Statement]:
+def no_statements(_arn: str) -> list[Statement]:
     return []
 
 
@@ -33,7 +34,7 @@ class Spec:
     versioned: bool = False
     lock_days: int | None = None
     access_logs: pulumi.Input[str] | None = None
-    statements: Callable[[str], list[policies.Statement]] = field(default=no_statements)
+    statements: Callable[[str], list[Statement]] = field(default=no_statements)
 
 
 class Bucket(pulumi.ComponentResource):

@@ -1,13 +1,15 @@
 """What a bucket refuses and accepts, whatever IAM says: plain functions of its ARN."""
 
+from collections.abc import Sequence
 from typing import Any
 
-Statement = dict[str, Any]
+from infra import policy
+from infra.policy import Statement
 
 
-def document(arn: str, statements: list[Statement]) -> dict[str, Any]:
+def document(arn: str, statements: Sequence[Statement]) -> dict[str, Any]:
     """The policy of a bucket: these statements, and no connection without TLS 1.2."""
-    return {"Version": "2012-10-17", "Statement": [*_modern_tls_only(arn), *statements]}
+    return policy.document([*_modern_tls_only(arn), *statements])
 
 
 def _modern_tls_only(arn: str) -> list[Statement]:

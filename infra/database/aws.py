@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pulumi_aws as aws
 
-from infra import names
+from infra import names, policy
 from infra.database import API, NAME, OWNER, PORT
 from infra.rotating_secret import RotatingSecret
 from infra.security_group import aws as security_group
@@ -46,22 +46,9 @@ def monitoring_trust(account: str, region: str, identifier: str) -> dict[str, An
 
     https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Monitoring.OS.Enabling.html
     """
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "monitoring.rds.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-                "Condition": {
-                    "StringEquals": {
-                        "aws:SourceAccount": account,
-                        "aws:SourceArn": f"arn:aws:rds:{region}:{account}:db:{identifier}",
-                    }
-                },
-            }
-        ],
-    }
+    instance = f"arn:aws:rds:{region}:{account}:db:{identifier}"
+    condition = {"StringEquals": {"aws:SourceAccount": account, "aws:SourceArn": instance}}
+    return policy.assumed_by("monitoring.rds.amazonaws.com", condition)
 
 
 class Database(pulumi.ComponentResource):

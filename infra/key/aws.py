@@ -7,16 +7,17 @@ import pulumi_aws as aws
 
 from infra import names
 from infra.key import policies
+from infra.policy import Statement, document
 from infra.settings import Settings
 
 DELETION_WINDOW = 30  # days, the longest that KMS offers, in which a deletion can be taken back
 
 
 class Key(pulumi.ComponentResource):
-    """A symmetric key that KMS rotates every year, with the alias `alias/nuggetwise-<stack>-<purpose>`.
+    """A symmetric key that KMS rotates every year, found by `alias/<alias>`, in `region` or the provider's own.
 
-    With `replicated` it is a multi-Region key with a replica in the second region: what was encrypted in one can be
-    decrypted in the other. With `outlives` it stays when the stack is destroyed, as what it encrypted stays.
+    With `copy_region` it is a multi-Region key with a replica there, under the same alias: what was encrypted in one
+    can be decrypted in the other. With `outlives` it stays when the stack is destroyed, as what it encrypted stays.
     """
 
     id: pulumi.Output[str]
@@ -26,43 +27,44 @@ class Key(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        settings: Settings,
-        purpose: str,
+        alias: str,
+        description: str,
+        account: str,
         opts: pulumi.ResourceOptions,
         *,
-        statements: Iterable[policies.Statement] = (),
-        replicated: bool = False,
+        statements: Iterable[Statement] = (),
+        region: str | None = None,
+        copy_region: str | None = None,
         outlives: bool = False,
     ) -> None:
         super().__init__("nuggetwise:aws:Key", name, None, opts)
-        place = settings.place
-        policy = pulumi.Output.json_dumps(policies.document([policies.administered_by(place.account), *statements]))
-        alias = f"alias/{names.of(settings, purpose)}"
+        policy = pulumi.Output.json_dumps(document([policies.administered_by(account), *statements]))
         child = pulumi.ResourceOptions(parent=self)
         kept = pulumi.ResourceOptions(parent=self, retain_on_delete=outlives)
         key = aws.kms.Key(
             name,
-            description=f"{purpose} of {settings.name}",
+            region=region,
+            description=description,
             enable_key_rotation=True,
-            multi_region=replicated,
+            multi_region=copy_region is not None,
             deletion_window_in_days=DELETION_WINDOW,
             policy=policy,
             opts=kept,
         )
-        aws.kms.Alias(name, name=alias, target_key_id=key.key_id, opts=child)
+        aws.kms.Alias(name, region=region, name=f"alias/{alias}", target_key_id=key.key_id, opts=child)
         self.id, self.arn, self.replica_arn = key.key_id, key.arn, None
-        if replicated:
+        if copy_region:
             replica = aws.kms.ReplicaKey(
                 f"{name}-copy",
-                region=place.copy_region,
+                region=copy_region,
                 primary_key_arn=key.arn,
-                description=f"{purpose} of {settings.name}, replica",
+                description=f"{description}, replica",
                 deletion_window_in_days=DELETION_WINDOW,
                 policy=policy,
                 opts=kept,
             )
             aws.kms.Alias(
-                f"{name}-copy", region=place.copy_region, name=alias, target_key_id=replica.key_id, opts=child
+                f"{name}-copy", region=copy_region, name=f"alias/{alias}", target_key_id=replica.key_id, opts=child
             )
             self.replica_arn = replica.arn
         self.register_outputs({})
@@ -85,13 +87,15 @@ class Keys(pulumi.ComponentResource):
         place = settings.place
         child = pulumi.ResourceOptions(parent=self)
         protected = pulumi.ResourceOptions(parent=self, protect=settings.protect)
-        self.data = Key(f"{name}-data", settings, "data", protected, outlives=True)
-        self.secrets = Key(f"{name}-secrets", settings, "secrets", protected, replicated=True)
-        self.backups = Key(f"{name}-backups", settings, "backups", protected, replicated=True, outlives=True)
+
+        def identity(purpose: str) -> tuple[str, str, str, str]:
+            return f"{name}-{purpose}", names.of(settings, purpose), f"{purpose} of {settings.name}", place.account
+
+        self.data = Key(*identity("data"), protected, outlives=True)
+        self.secrets = Key(*identity("secrets"), protected, copy_region=place.copy_region)
+        self.backups = Key(*identity("backups"), protected, copy_region=place.copy_region, outlives=True)
         self.logs = Key(
-            f"{name}-logs",
-            settings,
-            "logs",
+            *identity("logs"),
             child,
             statements=[
                 policies.encrypts_logs(place.account, place.region),

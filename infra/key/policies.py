@@ -3,19 +3,11 @@
 In a key's own policy the resource "*" means this key.
 """
 
-from collections.abc import Iterable
-from typing import Any
-
-Statement = dict[str, Any]
+from infra.policy import Statement
 
 # Services that tell an alarm topic something, and send along for which account they do it.
 # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
 PUBLISHERS = ("budgets.amazonaws.com", "cloudwatch.amazonaws.com", "events.rds.amazonaws.com")
-
-
-def document(statements: Iterable[Statement]) -> dict[str, Any]:
-    """A policy of these statements."""
-    return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
 def administered_by(account: str) -> Statement:

@@ -3,7 +3,7 @@
 import pulumi
 
 from infra.bucket.aws import Bucket, Spec
-from infra.bucket.policies import Statement
+from infra.policy import Statement
 from infra.settings import Settings
 
 LOGS, TRUST = "access", "trust"

@@ -9,7 +9,7 @@ import pulumi
 from infra.cluster.task import Container, Probe
 
 if TYPE_CHECKING:
-    from infra.role.aws import Statement
+    from infra.policy import Statement
     from infra.settings import Settings
 
 NAMESPACE = "Nuggetwise/API"

@@ -5,11 +5,10 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from infra import names
+from infra import names, policy
 from infra.key.aws import Keys
 from infra.settings import Settings
 
-VERSION = "2012-10-17"
 INTERVAL = 600  # seconds in which flows are added up to one record; the other choice, 60, makes more of them
 
 
@@ -18,27 +17,19 @@ def trust(account: str, region: str) -> dict[str, Any]:
 
     https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html
     """
-    return {
-        "Version": VERSION,
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "vpc-flow-logs.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-                "Condition": {
-                    "StringEquals": {"aws:SourceAccount": account},
-                    "ArnLike": {"aws:SourceArn": f"arn:aws:ec2:{region}:{account}:vpc-flow-log/*"},
-                },
-            }
-        ],
-    }
+    return policy.assumed_by(
+        "vpc-flow-logs.amazonaws.com",
+        {
+            "StringEquals": {"aws:SourceAccount": account},
+            "ArnLike": {"aws:SourceArn": f"arn:aws:ec2:{region}:{account}:vpc-flow-log/*"},
+        },
+    )
 
 
-def policy(log_group_arn: str) -> dict[str, Any]:
+def permissions(log_group_arn: str) -> dict[str, Any]:
     """What writing to one log group, which is there already, takes."""
-    return {
-        "Version": VERSION,
-        "Statement": [
+    return policy.document(
+        [
             {
                 "Effect": "Allow",
                 "Action": [
@@ -49,8 +40,8 @@ def policy(log_group_arn: str) -> dict[str, Any]:
                 ],
                 "Resource": [log_group_arn, f"{log_group_arn}:*"],
             }
-        ],
-    }
+        ]
+    )
 
 
 class FlowLogs(pulumi.ComponentResource):
@@ -69,7 +60,7 @@ class FlowLogs(pulumi.ComponentResource):
         granted = aws.iam.RolePolicy(
             name,
             role=role.name,
-            policy=pulumi.Output.json_dumps(group.arn.apply(policy)),
+            policy=pulumi.Output.json_dumps(group.arn.apply(permissions)),
             opts=pulumi.ResourceOptions(parent=role),
         )
         aws.ec2.FlowLog(

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pulumi
 import pulumi_aws as aws
 
+from infra.policy import assumed_by, document
+
 if TYPE_CHECKING:
+    from infra.policy import Statement
     from infra.settings import Settings
-
-VERSION = "2012-10-17"
-
-Statement = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -30,20 +29,13 @@ def trust(account: str, region: str) -> dict[str, Any]:
 
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
     """
-    return {
-        "Version": VERSION,
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "ecs-tasks.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-                "Condition": {
-                    "StringEquals": {"aws:SourceAccount": account},
-                    "ArnLike": {"aws:SourceArn": f"arn:aws:ecs:{region}:{account}:*"},
-                },
-            }
-        ],
-    }
+    return assumed_by(
+        "ecs-tasks.amazonaws.com",
+        {
+            "StringEquals": {"aws:SourceAccount": account},
+            "ArnLike": {"aws:SourceArn": f"arn:aws:ecs:{region}:{account}:*"},
+        },
+    )
 
 
 def execution_policy(
@@ -82,7 +74,7 @@ def execution_policy(
                 "Condition": {"StringEquals": {"kms:ViaService": f"secretsmanager.{region}.amazonaws.com"}},
             },
         ]
-    return {"Version": VERSION, "Statement": statements}
+    return document(statements)
 
 
 def secret_arn(source: str) -> str:
@@ -119,7 +111,7 @@ def roles(
         aws.iam.RolePolicy(
             f"{name}-task",
             role=task.name,
-            policy=pulumi.Output.json_dumps({"Version": VERSION, "Statement": list(statements)}, sort_keys=True),
+            policy=pulumi.Output.json_dumps(document(statements), sort_keys=True),
             opts=pulumi.ResourceOptions(parent=task),
         )
     # Through the policy, so that no task starts before its role may do what that takes.

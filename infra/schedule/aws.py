@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from infra.image.aws import Image
     from infra.key.aws import Keys
     from infra.network.aws import Network
-    from infra.role.aws import Statement
+    from infra.policy import Statement
     from infra.secret.aws import Secret
     from infra.settings import Settings
 

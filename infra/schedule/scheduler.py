@@ -3,23 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
+from infra.policy import assumed_by, document
+
 
 def trust(account: str, group_arn: str) -> dict[str, Any]:
     """Who may take the role: the scheduler, for the schedules of this group.
 
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
     """
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "scheduler.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-                "Condition": {"StringEquals": {"aws:SourceAccount": account, "aws:SourceArn": group_arn}},
-            }
-        ],
-    }
+    condition = {"StringEquals": {"aws:SourceAccount": account, "aws:SourceArn": group_arn}}
+    return assumed_by("scheduler.amazonaws.com", condition)
 
 
 def policy(*, cluster: str, tasks: Sequence[str], roles: Sequence[str], queue: str) -> dict[str, Any]:
@@ -28,9 +21,8 @@ def policy(*, cluster: str, tasks: Sequence[str], roles: Sequence[str], queue: s
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/CWE_IAM_role.html
     """
     running = cluster.replace(":cluster/", ":task/")
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
+    return document(
+        [
             {
                 "Effect": "Allow",
                 "Action": "ecs:RunTask",
@@ -51,5 +43,5 @@ def policy(*, cluster: str, tasks: Sequence[str], roles: Sequence[str], queue: s
                 "Condition": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
             },
             {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queue},
-        ],
-    }
+        ]
+    )
