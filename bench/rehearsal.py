@@ -64,6 +64,7 @@ def bare(place: Workspace, counts: Counter[str]) -> Generator[Engine]:
         shutil.copy(Path(__file__).with_name("bare_stack.py"), project / "__main__.py")
         (project / "Pulumi.yaml").write_text(
             f"name: bare\nruntime:\n  name: python\n  options:\n    virtualenv: {ROOT}/.venv\n"
+            + workspace.plugins(place.folder)
         )
         folder = place.folder / "bare-cloud"
         folder.mkdir()

@@ -10,23 +10,30 @@ from infra.container import SCRATCH
 _NANOSECONDS = 1_000_000_000
 
 
+def locked_down(memory: int) -> dict[str, Any]:
+    """What every container of ours is held to; `memory` is in MiB."""
+    limit = f"{memory}m"
+    return {
+        "init": True,
+        "mem_limit": limit,
+        "memswap_limit": limit,  # equal: no swap
+        "read_only": True,
+        "tmpfs": SCRATCH,
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges:true"],
+    }
+
+
 def arguments(limits: Mapping[str, Any]) -> dict[str, Any]:
     """What `containers.create` is given besides the image and its variables.
 
     `limits` are `probe` (`command`, and `interval` in seconds), `memory` in MiB, `cpus` in cores and `hosts`.
     """
-    memory = f"{int(limits['memory'])}m"
     return {
+        **locked_down(int(limits["memory"])),
         "extra_hosts": dict(limits["hosts"]),
-        "init": True,
         "restart_policy": {"Name": "unless-stopped"},
-        "mem_limit": memory,
-        "memswap_limit": memory,  # equal: no swap
         "nano_cpus": int(limits["cpus"] * _NANOSECONDS),
-        "read_only": True,
-        "tmpfs": SCRATCH,
-        "cap_drop": ["ALL"],
-        "security_opt": ["no-new-privileges:true"],
         "log_config": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
         "healthcheck": {
             "test": ["CMD", *limits["probe"]["command"]],

@@ -42,7 +42,7 @@ class Image(pulumi.ComponentResource):
     """An image of this release by its digest. `repository` is the name of its repository.
 
     Nothing that was pushed is ever deleted from here, so that a rollback needs no build; the repository's own rule
-    keeps the newest ten.
+    keeps the newest (bootstrap/registry.py).
     """
 
     reference: pulumi.Output[str]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from infra.cluster import log
-from infra.migration.step import LONGEST_RUN, Outcome, StepProvider, failed, last_line, result
+from infra.migration.step import LONGEST_RUN, Outcome, StepProvider, failed, find_result, result
 
 # The provider is a process of its own at every preview: what it does not need there would double its start.
 if TYPE_CHECKING:
@@ -101,13 +101,13 @@ class FargateRun:
         arn = task.get("taskArn", "")
         code = next((c.get("exitCode") for c in task.get("containers", []) if c.get("name") == CONTAINER), None)
         if code is not None:
-            self._await_last_line(arn)
+            self._await_result(arn)
         if code != 0:
             what = "could not be started" if code is None else f"failed with exit code {code}"
             raise failed(f"{what} ({log.reasons(task)})", self._log)
-        return Outcome(code, self._log, last_line(self._log)["schema_revision"])
+        return Outcome(code, self._log, result(self._log)["schema_revision"])
 
-    def _await_last_line(self, arn: str) -> None:
+    def _await_result(self, arn: str) -> None:
         known, quiet_since = len(self._lines), time.monotonic()
         while not self._has_result() and time.monotonic() - quiet_since < LOG_DELAY:
             time.sleep(POLL)
@@ -116,7 +116,7 @@ class FargateRun:
                 known, quiet_since = len(self._lines), time.monotonic()
 
     def _has_result(self) -> bool:
-        return result(self._log) is not None
+        return find_result(self._log) is not None
 
     def _copy_log(self, arn: str) -> None:
         while True:

@@ -10,8 +10,9 @@ import pulumi
 
 import migrations
 from infra import labels
-from infra.container import SCRATCH, THIS_MACHINE
-from infra.migration.step import COMMAND, LONGEST_RUN, MigrationRun, Outcome, StepProvider, failed, last_line
+from infra.container import THIS_MACHINE
+from infra.container.sdk import locked_down
+from infra.migration.step import COMMAND, LONGEST_RUN, MigrationRun, Outcome, StepProvider, failed, result
 
 # The provider is a process of its own at every preview: what it does not need there would double its start.
 if TYPE_CHECKING:
@@ -37,13 +38,7 @@ class MigrationProvider(StepProvider):
             extra_hosts=THIS_MACHINE,
             labels=props["labels"],
             user="1001",
-            read_only=True,
-            tmpfs=SCRATCH,
-            cap_drop=["ALL"],
-            security_opt=["no-new-privileges:true"],
-            mem_limit="512m",
-            memswap_limit="512m",
-            init=True,
+            **locked_down(memory=512),
         )
         try:
             step.start()
@@ -51,7 +46,7 @@ class MigrationProvider(StepProvider):
             log = step.logs(stdout=True, stderr=True).decode(errors="replace")
             if status != 0:
                 raise failed(f"failed with exit code {status}", log)
-            revision = last_line(step.logs(stdout=True, stderr=False).decode())["schema_revision"]
+            revision = result(step.logs(stdout=True, stderr=False).decode())["schema_revision"]
         finally:
             step.remove(force=True)
             client.close()

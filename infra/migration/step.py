@@ -38,7 +38,7 @@ def failed(why: str, log: str) -> MigrationFailed:
     )
 
 
-def result(log: str) -> dict[str, Any] | None:
+def find_result(log: str) -> dict[str, Any] | None:
     """What the step prints at its end, a line of JSON. Its messages go to another stream and may overtake it."""
     for line in reversed(log.splitlines()):
         try:
@@ -50,9 +50,9 @@ def result(log: str) -> dict[str, Any] | None:
     return None
 
 
-def last_line(log: str) -> dict[str, Any]:
-    """The `result`. Raises MigrationFailed when there is none."""
-    found = result(log)
+def result(log: str) -> dict[str, Any]:
+    """The same. Raises MigrationFailed when there is none."""
+    found = find_result(log)
     if found is None:
         raise MigrationFailed(f"the migrations step ended without a result; its log:\n{log}")
     return found

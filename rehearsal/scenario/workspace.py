@@ -9,6 +9,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from infra.release import ROOT
 from rehearsal.cloud import Cloud
 from rehearsal.registry import Registry
@@ -22,6 +24,7 @@ from rehearsal.services.backend import Backend
 COPIED = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".schemathesis")
 # A user's accounts, their credentials and their state: none of it is for a rehearsal.
 PRIVATE = ("AWS_", "CLOUDFLARE_", "VERCEL_", "PULUMI_")
+STAND_INS = ("aws", "cloudflare", "vercel")
 KEPT = frozenset({"PULUMI_HOME", "PULUMI_SKIP_UPDATE_CHECK"})  # where the toolchain keeps the engine's plugins
 
 
@@ -101,7 +104,16 @@ def _copy(folder: Path) -> Path:
     project = folder / "project"
     shutil.copytree(ROOT, project, ignore=COPIED, symlinks=True)
     (project / ".venv").symlink_to(ROOT / ".venv")
+    for file in (project / "Pulumi.yaml", project / "bootstrap/Pulumi.yaml"):
+        file.write_text(file.read_text() + plugins(folder))
     return project
+
+
+def plugins(folder: Path) -> str:
+    """What a project's file says so that the engine fetches no plugin: the stand-ins are attached to it instead."""
+    place = folder / "plugins"
+    place.mkdir(exist_ok=True)
+    return yaml.safe_dump({"plugins": {"providers": [{"name": name, "path": str(place)} for name in STAND_INS]}})
 
 
 def _environment(folder: Path, project: Path) -> dict[str, str]:

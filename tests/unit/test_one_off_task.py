@@ -8,20 +8,13 @@ from infra.outputs import StackOutputs
 from ops.errors import OperatorError
 from ops.task import follow
 
+from . import production
+
 TASK = "arn:aws:ecs:eu-central-1:123456789012:task/nuggetwise/0a1b2c"
 
 OUTPUTS = StackOutputs.model_validate(
-    {
-        "environment": "production",
-        "api_url": "https://api.nuggetwise.com",
-        "health_url": "https://api.nuggetwise.com/api/health",
-        "frontend_url": "https://nuggetwise.com",
-        "app_version": "1",
-        "image": "sha256:1",
-        "schema_revision": "0023",
-        "database_url": "postgresql://",
-        "redis_url": "rediss://",
-        "backup_bucket": "nuggetwise-backups",
+    production.OUTPUTS
+    | {
         "cluster": "nuggetwise-production",
         "subnets": ["subnet-a", "subnet-b"],
         "security_group": "sg-tasks",

@@ -20,6 +20,8 @@ from ops.errors import OperatorError
 from ops.rotate import Change, plan, rotate
 from tests.infra.recording import cloud_settings
 
+from .production import OUTPUTS
+
 PROVIDER = RotatingSecretProvider()
 
 
@@ -175,20 +177,6 @@ class Clone:
 
     def fails_at(self, word: str) -> None:
         (self.codes / word).touch()
-
-
-OUTPUTS = {
-    "environment": "production",
-    "api_url": "https://api.nuggetwise.com",
-    "health_url": "https://api.nuggetwise.com/api/health",
-    "frontend_url": "https://nuggetwise.com",
-    "app_version": "1",
-    "image": "sha256:1",
-    "schema_revision": "0023",
-    "database_url": "postgresql://",
-    "redis_url": "rediss://",
-    "backup_bucket": "nuggetwise-backups",
-}
 
 
 @pytest.fixture
