@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
-from infra import certificates
+from infra import issuing
 
 # Renewed by the next `up` once half of its life is over, so one `up` a year keeps it alive. Cloudflare warns by mail
 # too.
@@ -40,12 +40,12 @@ def renewed(identity: Identity | None, zone: str, now: dt.datetime) -> Identity:
     """
     authorities = [a for a in identity["authorities"] if _left(a, now) > dt.timedelta(0)] if identity else []
     if not authorities or _left(authorities[-1], now) < AUTHORITY_RENEWED_BEFORE:
-        authorities = [*authorities, _issued(certificates.issue_authority(f"Origin pulls of {zone}", now))]
+        authorities = [*authorities, _issued(issuing.issue_authority(f"Origin pulls of {zone}", now))]
     client = identity["client"] if identity else None
     if client is None or _left(client, now) < CLIENT_RENEWED_BEFORE:
         signer = next((a for a in reversed(authorities) if _age(a, now) >= AUTHORITY_SETTLES), authorities[0])
         life = min(CLIENT_LIFE, _left(signer, now))
-        client = _issued(certificates.issue_client(signer["certificate"], signer["private_key"], zone, life, now))
+        client = _issued(issuing.issue_client(signer["certificate"], signer["private_key"], zone, life, now))
     return {"authorities": authorities, "client": client}
 
 
@@ -54,11 +54,11 @@ def _issued(pair: tuple[str, str]) -> Issued:
 
 
 def _left(issued: Issued, now: dt.datetime) -> dt.timedelta:
-    return certificates.end_of(issued["certificate"]) - now
+    return issuing.end_of(issued["certificate"]) - now
 
 
 def _age(authority: Issued, now: dt.datetime) -> dt.timedelta:
-    return certificates.AUTHORITY_LIFE - _left(authority, now)
+    return issuing.AUTHORITY_LIFE - _left(authority, now)
 
 
 class OriginPullIdentityProvider(ResourceProvider):

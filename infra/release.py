@@ -3,6 +3,7 @@
 import hashlib
 import tomllib
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,8 +51,9 @@ def _files(path: Path) -> list[Path]:
     return sorted(p for p in found if "__pycache__" not in p.parts and p.suffix != ".pyc")
 
 
+@cache
 def image_tag(image: str) -> str:
-    """The first 12 digits of the digest of the image's sources."""
+    """The first 12 digits of the digest of the image's sources, as they were when it was first asked for."""
     return content_digest(IMAGE_SOURCES[image])[:12]
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from infra.certificates import issue_authority, issue_server
+from infra.issuing import issue_authority, issue_server
 
 # Where the API's image has Amazon's authorities; a rehearsed task finds this one there instead.
 TRUSTED_AT = "/srv/rds-ca.pem"

@@ -21,7 +21,7 @@ import yaml
 from docker.models.containers import Container
 from docker.models.networks import Network
 
-from infra import certificates
+from infra import issuing
 from infra.release import ROOT
 
 from .conftest import Stack, eventually, free_port
@@ -100,8 +100,8 @@ class Platform:
 
 
 def cache_with_tls(platform: Platform, password: str) -> None:
-    authority, key = certificates.issue_authority("nobody")
-    certificate, server_key = certificates.issue_server(authority, key, ["elsewhere.test"])
+    authority, key = issuing.issue_authority("nobody")
+    certificate, server_key = issuing.issue_server(authority, key, ["elsewhere.test"])
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as files:
         for name, text in (("cert.pem", certificate), ("key.pem", server_key)):

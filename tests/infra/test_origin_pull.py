@@ -22,7 +22,7 @@ from bootstrap.origin_pull_identity import (
     OriginPullIdentityProvider,
     renewed,
 )
-from infra import certificates
+from infra import issuing
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
@@ -70,7 +70,7 @@ def test_nothing_changes_before_it_is_due(days: int) -> None:
 
 def test_after_ten_years_without_an_update_there_is_a_new_identity_all_the_same() -> None:
     identity = renewed(None, "nuggetwise.com", START)
-    late = START + certificates.AUTHORITY_LIFE + DAY
+    late = START + issuing.AUTHORITY_LIFE + DAY
     fresh = renewed(identity, "nuggetwise.com", late)
     assert signed_by(fresh["client"], fresh["authorities"])
     assert parsed(fresh["client"]).not_valid_after_utc > late + 300 * DAY

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from infra import certificates
+from infra import issuing
 
 
 @pytest.fixture(scope="module")
 def authority() -> tuple[str, str]:
-    return certificates.issue_authority("test")
+    return issuing.issue_authority("test")
 
 
 def handshake(tmp_path: Path, pair: tuple[str, str], trusted: str, host: str) -> None:
@@ -43,25 +43,25 @@ def handshake(tmp_path: Path, pair: tuple[str, str], trusted: str, host: str) ->
 def test_a_strict_client_that_trusts_the_authority_accepts_its_servers(
     tmp_path: Path, authority: tuple[str, str], host: str
 ) -> None:
-    pair = certificates.issue_server(*authority, ["object-store", "127.0.0.1"])
+    pair = issuing.issue_server(*authority, ["object-store", "127.0.0.1"])
     handshake(tmp_path, pair, authority[0], host)
 
 
 def test_another_name_is_refused(tmp_path: Path, authority: tuple[str, str]) -> None:
-    pair = certificates.issue_server(*authority, ["object-store"])
+    pair = issuing.issue_server(*authority, ["object-store"])
     with pytest.raises(ssl.SSLCertVerificationError):
         handshake(tmp_path, pair, authority[0], "other")
 
 
 def test_another_authority_is_refused(tmp_path: Path, authority: tuple[str, str]) -> None:
-    stranger, _ = certificates.issue_authority("stranger")
-    pair = certificates.issue_server(*authority, ["object-store"])
+    stranger, _ = issuing.issue_authority("stranger")
+    pair = issuing.issue_server(*authority, ["object-store"])
     with pytest.raises(ssl.SSLCertVerificationError):
         handshake(tmp_path, pair, stranger, "object-store")
 
 
 def test_a_certificate_is_renewed_in_time_and_not_before(authority: tuple[str, str]) -> None:
-    certificate, _ = certificates.issue_server(*authority, ["object-store"])
+    certificate, _ = issuing.issue_server(*authority, ["object-store"])
     now = dt.datetime.now(dt.UTC)
-    assert not certificates.due_for_renewal(certificate, now)
-    assert certificates.due_for_renewal(certificate, now + certificates.SERVER_LIFE - dt.timedelta(days=80))
+    assert not issuing.due_for_renewal(certificate, now)
+    assert issuing.due_for_renewal(certificate, now + issuing.SERVER_LIFE - dt.timedelta(days=80))
