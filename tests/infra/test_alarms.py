@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from typing import Any, get_args
 
 import pulumi
@@ -17,6 +18,7 @@ from infra.alarms.table import BACKUPS, everything_lost, probes, rules
 from infra.alarms.topic import Topic, policy
 from infra.metrics import aws as metrics
 from infra.settings import Settings
+from jobs.metrics import Metrics as Reported
 
 from .recording import ACCOUNT, Recorded, cloud_settings, record
 
@@ -33,7 +35,6 @@ EXTERNAL: dict[str, Any] = {
     },
     "cache": {"kind": "external", "url": "rediss://:3@cache.example.com:6379/0"},
 }
-ENABLED: dict[str, Any] = {"schedules": {"enabled": True}}
 
 
 def watched(settings: Settings) -> Watched:
@@ -67,7 +68,7 @@ def every_text(settings: Settings) -> list[str]:
 
 
 @pytest.mark.parametrize("environment", ["staging", "production"])
-@pytest.mark.parametrize("changes", [ENABLED, ENABLED | EXTERNAL], ids=["own", "external"])
+@pytest.mark.parametrize("changes", [{}, EXTERNAL], ids=["own", "external"])
 def test_every_failure_of_the_specification_has_an_alarm(environment: str, changes: dict[str, Any]) -> None:
     texts = every_text(cloud_settings(environment, **changes))
     for failure in get_args(Failure):
@@ -75,13 +76,13 @@ def test_every_failure_of_the_specification_has_an_alarm(environment: str, chang
 
 
 def test_every_alarm_says_what_it_means_and_a_command_to_begin_with() -> None:
-    for text in every_text(cloud_settings(**ENABLED)) + every_text(cloud_settings(**ENABLED, **EXTERNAL)):
+    for text in every_text(cloud_settings()) + every_text(cloud_settings(**EXTERNAL)):
         assert len(text) <= rule_module.LONGEST_DESCRIPTION, text
-        assert re.search(r"`(aws|curl|pulumi|vercel) |provider's status page", text), text
+        assert re.search(r"`(aws|curl|make|pulumi) |provider's status page", text), text
 
 
 def test_every_rule_of_the_table_is_declared_and_tells_the_topic_when_it_rings_and_when_it_is_over() -> None:
-    settings = cloud_settings("staging", **ENABLED)
+    settings = cloud_settings("staging")
     alarms = [resource for resource in declared(settings) if resource.type == ALARM]
     assert sorted(alarm.name for alarm in alarms) == sorted(rule.name for rule in rules(settings)), "each once"
     for inputs in (alarm.inputs for alarm in alarms):
@@ -113,7 +114,7 @@ def test_deployments_roll_back_on_what_a_deployment_can_break() -> None:
 
     alarms = {r.name: r.inputs for r in record(cloud_settings(), program) if r.type == ALARM}
     assert alarms.keys() == {"unhealthy-targets", "server-errors", "hanging-requests"}
-    assert names == [f"{name}-0a1b2c" for name in alarms], "the names that AWS knows them by"
+    assert sorted(names) == sorted(f"{name}-0a1b2c" for name in alarms), "the names that AWS knows them by"
     # ECS gives a deployment up after 300 s; what rolls it back has to be faster.
     assert all(rule.period * rule.periods <= 180 for rule in rules(cloud_settings()) if rule.rolls_back)
 
@@ -140,7 +141,8 @@ def test_what_lives_elsewhere_has_no_alarm_here() -> None:
     assert not any(resource.type == "aws:rds/eventSubscription:EventSubscription" for resource in made)
     assert not {"AWS/RDS", "AWS/ElastiCache"} & {resource.inputs.get("namespace") for resource in made}
     assert "database-unreachable" in {resource.name for resource in made}, "what the API sees of it is watched"
-    assert "restore-db-instance" not in "".join(every_text(settings))
+    assert "database.restore" not in "".join(every_text(settings))
+    assert "database.restore" in "".join(every_text(cloud_settings()))
 
 
 def test_rds_tells_of_its_failures_and_of_changes_to_what_protects_it() -> None:
@@ -151,19 +153,29 @@ def test_rds_tells_of_its_failures_and_of_changes_to_what_protects_it() -> None:
     assert {"failover", "failure", "low storage"} <= set(instance["eventCategories"])
 
 
-def test_nobody_is_told_of_missing_backups_before_there_are_schedules() -> None:
-    without, with_schedules = ({r.name for r in rules(cloud_settings(**c))} for c in ({}, ENABLED))
-    assert with_schedules - without == {"backup-missing", "restore-test-failed", "restore-test-old"}
-
-
 def test_a_backup_is_missed_after_26_hours_and_a_restore_test_after_8_days() -> None:
-    of = {rule.name: rule for rule in rules(cloud_settings(**ENABLED))}
+    of = {rule.name: rule for rule in rules(cloud_settings())}
     missing = of["backup-missing"]
     assert (missing.period * missing.periods, missing.missing) == (26 * 3600, "breaching")
     assert of["restore-test-old"].threshold == 8 * 24
     assert {r.metric.namespace for r in of.values() if r.subject == "backups" and isinstance(r.metric, Metric)} == {
         BACKUPS
     }
+
+
+def test_alarms_on_backups_ask_for_what_the_jobs_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: set[str] = set()
+
+    def send(_self: Reported, name: str, _value: float, _unit: str) -> None:
+        said.add(name)
+
+    monkeypatch.setattr(Reported, "_send", send)
+    told = Reported(BACKUPS, "production", "eu-central-1")
+    told.backup(made=True)
+    told.restore_test(passed=False)
+    told.restore_test_age(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 2, tzinfo=UTC))
+    table = [rule.metric for rule in rules(cloud_settings()) if rule.subject == "backups"]
+    assert {metric.name for metric in table if isinstance(metric, Metric)} == said
 
 
 def test_alarms_on_the_tasks_metrics_ask_for_what_the_collector_sends() -> None:
@@ -188,7 +200,6 @@ def test_the_table_holds_together_for_all_settings(replicas: int, storage: int, 
         api={"replicas": replicas, "hostname": "api.nuggetwise.com"},
         database={"kind": "rds", "storage": storage, "max_storage": 65536, "max_connections": connections},
         cache={"kind": "elasticache", "replicas": nodes},
-        **ENABLED,
     )
     table = rules(settings)
     assert len({rule.name for rule in table}) == len(table)
