@@ -28,9 +28,9 @@ MIGRATION_LOCK_WAIT_SECONDS  how long to wait for another runner (120)
 """
 
 
-def deploy(_: argparse.Namespace) -> None:
+def deploy(arguments: argparse.Namespace) -> None:
     """the roles step, then upgrade: what the stack runs"""
-    given, stopwatch = settings(os.environ), Stopwatch()
+    given, stopwatch = settings(os.environ, arguments.database), Stopwatch()
     ensure_roles(given, stopwatch)
     print(upgrade(given, revisions(), stopwatch).to_json())
 
@@ -98,6 +98,8 @@ def parser() -> argparse.ArgumentParser:
     for name, command in COMMANDS.items():
         sub = commands.add_parser(name, help=command.__doc__, description=command.__doc__)
         sub.set_defaults(command=command)
+        if name == "deploy":
+            sub.add_argument("--database", metavar="NAME", help="another one than the URLs name, such as one restored")
         if name == "sql":
             sub.add_argument("revision", nargs="?", help="such as 0007; all without it")
     return result

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from migrations.errors import SettingError
 
@@ -44,6 +44,10 @@ class Target:
             role = role.partition(".")[0]
         return cls(url, role, parts.get("password", ""), parts["dbname"])
 
+    def of(self, database: str) -> "Target":
+        """Another database of the same server."""
+        return replace(self, url=make_conninfo(self.url, dbname=database), database=database)
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -73,8 +77,8 @@ def target(environment: Mapping[str, str], variable: str) -> Target:
     return Target.parse(variable, url)
 
 
-def settings(environment: Mapping[str, str]) -> Settings:
-    """All settings, checked against each other."""
+def settings(environment: Mapping[str, str], database: str | None = None) -> Settings:
+    """All settings, checked against each other, for the `database` or else that of the URLs."""
     owner, api = target(environment, "OWNER_DATABASE_URL"), target(environment, "DATABASE_URL")
     has_admin = bool(environment.get("ADMIN_DATABASE_URL"))
     admin = target(environment, "ADMIN_DATABASE_URL") if has_admin else None
@@ -86,4 +90,6 @@ def settings(environment: Mapping[str, str]) -> Settings:
         lock_wait_seconds = float(wait)
     except ValueError:
         raise SettingError(f"MIGRATION_LOCK_WAIT_SECONDS is {wait!r}: set it to a number of seconds") from None
+    if database:
+        owner, api = owner.of(database), api.of(database)
     return Settings(owner, api, admin, environment.get("APP_VERSION") or "unknown", lock_wait_seconds)
