@@ -37,7 +37,7 @@ WILDCARDS: Mapping[str, str] = {
 }
 
 SERVICE_ROLES = ("ecs", "elasticache", "elasticloadbalancing", "rds", "ecs.application-autoscaling", "mrk.kms")
-PASSED_TO = ("ecs-tasks", "monitoring.rds", "s3", "scheduler", "vpc-flow-logs")
+PASSED_TO = ("apigateway", "ecs-tasks", "monitoring.rds", "s3", "scheduler", "vpc-flow-logs")
 
 # What cannot be taken back in a bucket with versions and Object Lock.
 IRREVOCABLE = ("s3:BypassGovernanceRetention", "s3:DeleteBucket", "s3:DeleteObjectVersion")
@@ -315,6 +315,7 @@ def _watch(scope: Scope) -> list[Statement]:
         allow("Unsubscribe", ["sns:Unsubscribe"], "*"),
         allow("Queues", ["sqs:*"], [scope.arn("sqs", f"{prefix}*")]),
         allow("Events", ["events:*"], [scope.arn("events", f"rule/{prefix}*")]),
+        *_addresses(scope),
         # Route 53 names health checks itself and knows no tag as a condition; a staging deployment could change
         # production's, which only watches.
         allow("NewHealthCheck", ["route53:CreateHealthCheck"], "*"),
@@ -324,6 +325,23 @@ def _watch(scope: Scope) -> list[Statement]:
             ["arn:aws:route53:::healthcheck/*"],
         ),
         allow("Budget", ["budgets:*"], [f"arn:aws:budgets::{scope.account}:budget/{prefix}*"]),
+    ]
+
+
+def _addresses(scope: Scope) -> list[Statement]:
+    """What outsiders post to. API Gateway's actions are HTTP's methods, and its ARNs name no account.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonapigatewaymanagementv2.html
+    """
+    apis = [f"arn:aws:apigateway:{region}::/apis" for region in scope.regions]
+    tags = [f"arn:aws:apigateway:{region}::/tags/*" for region in scope.regions]
+    methods = [f"apigateway:{method}" for method in ("DELETE", "GET", "PATCH", "POST", "PUT")]
+    return [
+        allow("NewAddress", ["apigateway:POST"], apis, _being_tagged(scope)),
+        allow("Addresses", methods, [f"{api}/*" for api in apis], _tagged(scope)),
+        allow(
+            "AddressTags", ["apigateway:POST", "apigateway:PUT", "apigateway:TagResource"], tags, _being_tagged(scope)
+        ),
     ]
 
 
@@ -404,6 +422,7 @@ def boundary(scope: Scope) -> list[Statement]:
         allow("Buckets", OBJECTS, _with_objects(scope.buckets)),
         allow("Topics", ["sns:Publish"], [scope.arn("sns", f"{prefix}*")]),
         allow("Queues", ["sqs:SendMessage"], [scope.arn("sqs", f"{prefix}*")]),
+        allow("Events", ["events:PutEvents"], [scope.arn("events", "event-bus/default")]),
         allow("Tasks", ["ecs:DescribeTasks", "ecs:RunTask", "ecs:StopTask", "ecs:TagResource"], tasks),
         allow("PassRoles", ["iam:PassRole"], [scope.role(f"{prefix}*")], to_tasks),
     ]

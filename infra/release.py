@@ -23,9 +23,6 @@ IMAGE_SOURCES: dict[str, tuple[str, ...]] = {
     "ops": ("images/ops", "images/api/rds-ca.pem", "jobs", "migrations"),
 }
 
-# Images that no dev stack runs.
-CLOUD_ONLY = frozenset({"ops"})
-
 
 def content_digest(sources: Iterable[str], root: Path = ROOT) -> str:
     """SHA-256 over the names, modes' execute bits and bytes of all files under `sources`, in a fixed order.

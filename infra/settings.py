@@ -72,8 +72,16 @@ def _cache_url(value: Any) -> Any:
     return _sealed(value)
 
 
+def _age_identities(value: Any) -> Any:
+    form = r"AGE-SECRET-KEY-1[02-9AC-HJ-NP-Z]{58}"
+    if isinstance(value, str) and not re.fullmatch(f"{form}( {form})*", value):
+        raise ValueError
+    return _sealed(value)
+
+
 DatabaseUrl = Annotated[SecretStr, BeforeValidator(_database_url)]
 CacheUrl = Annotated[SecretStr, BeforeValidator(_cache_url)]
+AgeIdentities = Annotated[SecretStr, BeforeValidator(_age_identities)]
 
 
 class SettingsError(pulumi.RunError):
@@ -103,6 +111,34 @@ class Api(Section):
     task_memory: int = Field(default=1024, description="MiB of a Fargate task, such as 1024")
 
 
+class Restore(Section):
+    """Where the data of a database come from that stands beside an earlier one.
+
+    Read once, when that generation is made, and kept in the file as its record.
+    """
+
+    source: str = Field(
+        pattern=r"^([a-z](-?[a-z0-9]+)*|db-[A-Z0-9]{20,40}|arn:aws:rds:[a-z0-9-]+:\d{12}:auto-backup:[\w-]+)$",
+        description="an instance that is there (nuggetwise-production-database-1), the resource id of one that is gone "
+        "and whose backups RDS keeps (db-ABC…), the ARN of backups in this region that were copied from another "
+        "(arn:aws:rds:…:auto-backup:…), or nothing for an empty database",
+    )
+    time: str = Field(
+        default="latest",
+        pattern=r"^(latest|\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z)$",
+        description='latest, or a time in UTC in quotes, such as "2026-11-24T12:00:00Z"',
+    )
+
+    @property
+    def by(self) -> Literal["nothing", "identifier", "resource id", "ARN"]:
+        """What the source is. Identifiers are lower-case, resource ids are not."""
+        if self.source == "nothing":
+            return "nothing"
+        if self.source.startswith("arn:"):
+            return "ARN"
+        return "identifier" if self.source.islower() else "resource id"
+
+
 class Database(Section):
     """Where PostgreSQL runs. One that lives elsewhere (`external`) brings its URLs."""
 
@@ -114,6 +150,8 @@ class Database(Section):
     generation: int = Field(
         default=1, ge=1, le=999, description="a whole number, one higher for each rebuild beside an earlier database"
     )
+    restore: Restore | None = None
+    """What a generation above the first begins with. The instance before it is left as it is."""
     instance_class: str = Field(default="db.t4g.small", description="an RDS instance class such as db.m7g.large")
     storage: int = Field(default=20, ge=20, le=16384, description="GiB to begin with, from 20 to 16384")
     max_storage: int = Field(
@@ -121,6 +159,9 @@ class Database(Section):
     )
     multi_az: bool = Field(default=False, description="true or false: a standby in a second zone")
     backup_days: int = Field(default=7, ge=1, le=35, description="days that RDS can go back to, from 1 to 35")
+    backup_copy_days: int = Field(
+        default=0, ge=0, le=35, description="days that RDS can go back to in the second region, from 1 to 35; 0: not"
+    )
     url: DatabaseUrl | None = Field(
         default=None,
         description="the API's URL of an external database, through its pooler where it has one: "
@@ -163,6 +204,11 @@ class Backups(Section):
 
     bucket: BucketName = Field(description="3 to 63 lower-case letters, digits and hyphens")
     copy_bucket: BucketName | None = Field(default=None, description="a bucket name in the second region")
+    earlier_identities: AgeIdentities | None = Field(
+        default=None,
+        description="what opens the backups of an earlier stack, AGE-SECRET-KEY-1..., several by spaces, a secret",
+    )
+    """For a stack that takes over an earlier one's backups: those that it makes itself have a key of its own."""
 
 
 class Aws(Section):
@@ -220,6 +266,9 @@ class Frontend(Section):
     )
     ga_tracking_id: str | None = Field(default=None, pattern=r"^(G|UA)-[\w-]+$", description="an id such as G-XXXXXXX")
     hotjar_id: str | None = Field(default=None, pattern=r"^\d+$", description="a site id, digits only")
+    failed_builds_ring: bool = Field(
+        default=True, description="true or false: false where Vercel's plan has no webhooks, which is the free one"
+    )
 
 
 class Watch(Section):
@@ -231,14 +280,6 @@ class Watch(Section):
     monthly_budget: int = Field(default=200, ge=1, description="US dollars a month above which the budget alarm rings")
     log_days: int = Field(
         default=90, description="days that logs are kept, one of those CloudWatch offers: 30, 60, 90 …"
-    )
-
-
-class Schedules(Section):
-    """The daily backup and upkeep and the weekly restore test. Disabled they are declared all the same."""
-
-    enabled: bool = Field(
-        default=False, description="true or false: true runs the scheduled tasks and rings when one is missing"
     )
 
 
@@ -330,7 +371,6 @@ class Settings(Section):
     cloudflare: Cloudflare = Cloudflare()
     frontend: Frontend = Frontend()
     watch: Watch = Watch()
-    schedules: Schedules = Schedules()
     image: str | None = Field(
         default=None,
         pattern=r"^(sha256:[0-9a-f]{64}|nuggetwise/api:[0-9a-f]{12})$",
@@ -372,6 +412,7 @@ class Settings(Section):
         problems = [
             *self._wrong_kinds(),
             *self._rotated(),
+            *self._restored(),
             *self._not_offered(),
             *self._outside_the_zone(),
             *self._production_names(),
@@ -411,6 +452,19 @@ class Settings(Section):
             for name in Rotations.model_fields
             if (rotation := getattr(self.rotations, name)).retired > rotation.number
         ]
+
+    def _restored(self) -> list[str]:
+        restore, generation = self.database.restore, self.database.generation
+        if self.database.kind != "rds":
+            return ["database.restore: is for kind rds; remove the key, `make restore` fills others"] if restore else []
+        if restore and generation == 1:
+            return ["database.restore: needs database.generation 2 or higher, a database beside the one before"]
+        if generation > 1 and not restore:
+            return [
+                f"database.generation: {generation} is another database than the one before; say in "
+                "database.restore.source where its data come from (nothing: it begins empty)"
+            ]
+        return []
 
     def _not_offered(self) -> list[str]:
         problems: list[str] = []
@@ -563,6 +617,7 @@ SECRET_KEYS = {
     "keys": ("v0_api_key", "stripe_secret_key", "stripe_webhook_secret"),
     "database": ("url", "owner_url"),
     "cache": ("url",),
+    "backups": ("earlier_identities",),
 }
 
 # Credentials that the providers themselves read: the setting or the variable, and who gives them out.
@@ -642,7 +697,7 @@ def _explained(file: str, error: dict[str, Any]) -> list[str]:
         near = difflib.get_close_matches(path[-1], known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known))}"
         return [f"{key}: unknown setting; {hint}"]
-    hidden = path[0] in ("keys", "sentry_dsn") or path[-1] in ("url", "owner_url")
+    hidden = path[0] in ("keys", "sentry_dsn") or path[-1] in ("url", "owner_url", "earlier_identities")
     shown = "what stands there" if hidden else json.dumps(error["input"], default=str)
     return [f"{key}: {shown} is not right; it must be {_described(path)}"]
 

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 
 from infra import names
 from infra.alarms.rule import Failure, Metric, Rule, Share
+from infra.cluster import log
 from infra.metrics import aws as metrics
+from infra.schedule import CONTAINER
 from infra.settings import Settings, set_command
 
 BACKUPS = "Nuggetwise/Backups"
 """The namespace of what the backup and restore-test tasks report, each with the one dimension `stack`:
 
-`BackupsMade`: 1 for each backup that was restored and compared, and so counts.
-`RestoreTestAge`: hours since a weekly restore test last passed, reported by each daily backup: no alarm of CloudWatch
-looks back further than the seven days between two tests.
+`BackupsMade`: 1 for each backup that was restored and compared, and so counts; 0 for one that failed.
+`RestoreTestAge`: hours since a weekly restore test last passed (before the first one, since the oldest backup),
+reported by each daily backup: no alarm of CloudWatch looks back further than the seven days between two tests.
 `RestoreTestFailures`: 1 for a restore test that failed, 0 for one that passed.
 """
 
@@ -55,8 +57,8 @@ def rules(settings: Settings) -> tuple[Rule, ...]:
     )
 
 
-def _logs(settings: Settings) -> str:
-    return f"aws logs tail $(pulumi stack output log_group -s {settings.name}) --since 15m"
+def _logs(settings: Settings, since: str = "15m") -> str:
+    return f"aws logs tail $(pulumi stack output log_group -s {settings.name}) --since {since}"
 
 
 def _set(settings: Settings, key: str) -> str:
@@ -257,28 +259,23 @@ def _cache(settings: Settings) -> tuple[Rule, ...]:
 
 def _schedules(settings: Settings) -> tuple[Rule, ...]:
     group = names.of(settings, "schedules")
-    undelivered = Rule(
-        name="schedule-undelivered",
-        failure="backups missing",
-        subject="dead letters",
-        metric=Metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum"),
-        rings="above",
-        threshold=0,
-        period=5 * MINUTE,
-        periods=1,
-        means="A scheduled task (backup, upkeep or restore test) could not be started, also when tried again.",
-        action="The message says why; purge the queue after: `aws sqs receive-message --queue-url "
-        f"$(aws sqs get-queue-url --queue-name {group} --output text)`.",
-    )
-    if not settings.schedules.enabled:
-        return (undelivered,)
-    run = (
-        f"`aws ecs run-task --launch-type FARGATE --cluster $(pulumi stack output cluster -s {settings.name}) "
-        f"--task-definition $(pulumi stack output ops_task -s {settings.name}) --network-configuration …` runs one; "
-        "subnets and security group are outputs too."
-    )
+    stream = f"{log.PREFIX}/{CONTAINER}/"
+    logs = f"{_logs(settings, '2d')} --log-stream-name-prefix {stream}"
+    once = f"`make backup STACK={settings.name}` makes one now."
     return (
-        undelivered,
+        Rule(
+            name="schedule-undelivered",
+            failure="backups missing",
+            subject="dead letters",
+            metric=Metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum"),
+            rings="above",
+            threshold=0,
+            period=5 * MINUTE,
+            periods=1,
+            means="A scheduled task (backup, upkeep or restore test) could not be started, also when tried again.",
+            action="The message says why; purge the queue after: `aws sqs receive-message --queue-url "
+            f"$(aws sqs get-queue-url --queue-name {group} --output text)`.",
+        ),
         Rule(
             name="backup-missing",
             failure="backups missing",
@@ -290,7 +287,7 @@ def _schedules(settings: Settings) -> tuple[Rule, ...]:
             periods=26,
             missing="breaching",
             means="No backup has counted for 26 hours.",
-            action=f"Its log says why: `{_logs(settings)}`. {run}",
+            action=f"The last one's log says why: `{logs}`. {once}",
         ),
         Rule(
             name="restore-test-failed",
@@ -302,7 +299,7 @@ def _schedules(settings: Settings) -> tuple[Rule, ...]:
             period=HOUR,
             periods=1,
             means="A backup could not be restored, or what came back was not what had been backed up.",
-            action=f"Its log says which and why: `{_logs(settings)}`. {run}",
+            action=f"Its log says which and why: `{logs}`. {once}",
         ),
         Rule(
             name="restore-test-old",
@@ -322,10 +319,10 @@ def _schedules(settings: Settings) -> tuple[Rule, ...]:
 def probes(settings: Settings) -> tuple[Probe, ...]:
     """Every look from outside. Together they tell which of the failures it is."""
     api, frontend = settings.api.hostname or "", settings.frontend_url.split("://")[1]
-    identifier = names.of(settings, "database", settings.database.generation)
+    generation = settings.database.generation
     restore = (
-        f"If it is lost, restore beside it: `aws rds restore-db-instance-to-point-in-time --use-latest-restorable-time "
-        f"--source-db-instance-identifier {identifier} --target-db-instance-identifier …`."
+        f"If it is lost, restore beside it (docs/recovery-production.md): {_set(settings, 'database.generation')} "
+        f"{generation + 1}, {_set(settings, 'database.restore.source')} …, `pulumi up -s {settings.name} --refresh`."
         if settings.database.kind == "rds"
         else "See its provider's status page; if it is lost, restore the newest good backup."
     )
@@ -359,7 +356,7 @@ def probes(settings: Settings) -> tuple[Probe, ...]:
                 "probe-frontend",
                 "frontend broken",
                 f"{settings.frontend_url} does not answer.",
-                "Roll back to the deployment before: `vercel rollback`.",
+                f"Roll back to the deployment before: `make rollback-frontend STACK={settings.name}`.",
             ),
         ),
     )

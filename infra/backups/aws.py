@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pulumi_aws as aws
 
+from infra.age_key import AgeKey, openers
 from infra.backups import replication
 from infra.bucket import policies
 from infra.bucket.aws import Bucket, Rule, Spec
+from infra.secret.aws import Secret
 
 if TYPE_CHECKING:
     from infra.key.aws import Keys
@@ -54,14 +56,17 @@ def log_rules(days: int) -> list[Rule]:
 class Backups(pulumi.ComponentResource):
     """Two buckets that nobody deletes from for 30 days: the second follows the first, in another region.
 
-    They, their keys and all that protects them stay when the stack is destroyed. A stack that is built anew takes them
-    over with `pulumi import`.
+    What is in them is encrypted once more, to `recipient`; the secret `identity` opens it. All of that, the keys and
+    what protects them stay when the stack is destroyed. A stack that is built anew takes the buckets over with `pulumi
+    import`, and what opens them with the setting `backups.earlier_identities`.
     """
 
     bucket: pulumi.Output[str]
     bucket_arn: pulumi.Output[str]
     copy_bucket: pulumi.Output[str]
     copy_bucket_arn: pulumi.Output[str]
+    recipient: pulumi.Output[str]
+    identity: Secret
 
     def __init__(self, name: str, settings: Settings, keys: Keys, opts: pulumi.ResourceOptions) -> None:
         super().__init__("nuggetwise:aws:Backups", name, None, opts)
@@ -73,6 +78,11 @@ class Backups(pulumi.ComponentResource):
         self._replicate(name, settings, keys, source, copy)
         self.bucket, self.bucket_arn = source.id, source.arn
         self.copy_bucket, self.copy_bucket_arn = copy.id, copy.arn
+        kept = pulumi.ResourceOptions(parent=self, protect=settings.protect)
+        pair = AgeKey("backup-key", kept)
+        self.recipient = pair.recipient
+        opening = openers(pair.identity, settings.backups.earlier_identities)
+        self.identity = Secret("backup-identity", settings, keys, opening, kept, outlives=True)
         self.register_outputs({})
 
     def _bucket(self, name: str, settings: Settings, bucket: str, region: str, key_arn: pulumi.Output[str]) -> Bucket:

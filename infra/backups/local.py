@@ -10,17 +10,21 @@ from infra.image import local as image
 from infra.settings import Settings
 
 ALIAS = "object-store"
+# For the other containers of the stack.
+INSIDE = f"https://{ALIAS}:9000"
 
 
 class ObjectStore(pulumi.ComponentResource):
     """`https://object-store:9000` inside the stack's network, `https://127.0.0.1:<port>` on this machine.
 
     The S3 server itself speaks plain HTTP; nginx terminates TLS in front of it and streams, so that a part of any size
-    passes in bounded memory.
+    passes in bounded memory. Whoever knows the two keys may do everything.
     """
 
     url: str
     authority: pulumi.Output[str]
+    access_key: pulumi.Output[str]
+    secret_key: pulumi.Output[str]
 
     def __init__(
         self,
@@ -34,8 +38,8 @@ class ObjectStore(pulumi.ComponentResource):
         super().__init__("nuggetwise:local:ObjectStore", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         last = pulumi.ResourceOptions(parent=self, delete_before_replace=True)
-        access_key = GeneratedSecret(f"{name}-access-key", child).value
-        secret_key = GeneratedSecret(f"{name}-secret-key", child).value
+        self.access_key = GeneratedSecret(f"{name}-access-key", child).value
+        self.secret_key = GeneratedSecret(f"{name}-secret-key", child).value
         authority = CertificateAuthority(f"{name}-authority", f"Nuggetwise {settings.name} stack", child)
         certificate = ServerCertificate(f"{name}-certificate", authority, [ALIAS, "localhost", "127.0.0.1"], child)
         container.run(
@@ -49,8 +53,8 @@ class ObjectStore(pulumi.ComponentResource):
                 memory=256,
                 environment={
                     "BUCKET": settings.backups.bucket,
-                    "S3_ACCESS_KEY": access_key,
-                    "S3_SECRET_KEY": secret_key,
+                    "S3_ACCESS_KEY": self.access_key,
+                    "S3_SECRET_KEY": self.secret_key,
                 },
                 aliases=["object-store-files"],
                 volumes={"/var/lib/object-store": container.volume(f"{name}-data", settings.name, ALIAS, child)},

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_logs.type_defs import GetLogEventsResponseTypeDef
 
 # What stands before the container's name in the name of a log stream.
 PREFIX = "task"
@@ -41,6 +42,34 @@ def last_lines(logs: CloudWatchLogsClient, group: str, container: str, task_arn:
     except logs.exceptions.ResourceNotFoundException:
         return []
     return messages(events)
+
+
+class Tail:
+    """A container's log, read on from where the reading before ended."""
+
+    def __init__(self, logs: CloudWatchLogsClient, group: str, container: str, task_arn: str) -> None:
+        self._logs, self._group, self._stream = logs, group, stream(container, task_arn)
+        self._token: str | None = None
+
+    def new_lines(self) -> Iterator[str]:
+        """What came since; nothing where it never began one."""
+        while True:
+            try:
+                answer = self._page()
+            except self._logs.exceptions.ResourceNotFoundException:
+                return
+            yield from messages(answer["events"])
+            # A page may be empty though others follow; the end is where the token that was sent comes back.
+            if answer["nextForwardToken"] == self._token:
+                return
+            self._token = answer["nextForwardToken"]
+
+    def _page(self) -> GetLogEventsResponseTypeDef:
+        if self._token is None:
+            return self._logs.get_log_events(logGroupName=self._group, logStreamName=self._stream, startFromHead=True)
+        return self._logs.get_log_events(
+            logGroupName=self._group, logStreamName=self._stream, nextToken=self._token, startFromHead=True
+        )
 
 
 def messages(events: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -62,8 +62,13 @@ def task_definition(
     containers: Sequence[Container],
     size: tuple[int, int],
     opts: pulumi.ResourceOptions,
+    *,
+    storage: int | None = None,
 ) -> aws.ecs.TaskDefinition:
-    """A task of `size` (CPU units, MiB) that logs to the cluster's log group, one stream per container and task."""
+    """A task of `size` (CPU units, MiB) that logs to the cluster's log group, one stream per container and task.
+
+    `storage` is in GiB, from 21 to 200, for its images and what its containers write; Fargate gives 20 without.
+    """
     region = settings.place.region
     cpu, memory = size
     return aws.ecs.TaskDefinition(
@@ -77,6 +82,7 @@ def task_definition(
         execution_role_arn=roles.execution_arn,
         task_role_arn=roles.task_arn,
         volumes=[{"name": volume(c, path)} for c in containers for path in c.scratch],
+        ephemeral_storage={"size_in_gib": storage} if storage else None,
         # Sorted, so that equal tasks are equal texts and a change of one variable is a change of one place.
         container_definitions=pulumi.Output.json_dumps(
             [definition(container, cluster.log_group_name, region) for container in containers], sort_keys=True

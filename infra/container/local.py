@@ -38,6 +38,8 @@ class Spec:
     volumes: Mapping[str, docker.Volume] = field(default_factory=dict[str, docker.Volume])
     # Port inside the container to the loopback port that it is published on.
     ports: Mapping[int, int] = field(default_factory=dict[int, int])
+    # Names beside those of the network, by their addresses.
+    hosts: Mapping[str, str] = field(default_factory=dict[str, str])
     shared_memory: int = 64
     grace: int = 10
     # What those who use it notice while another container takes its place; a preview says it.
@@ -74,6 +76,7 @@ def run(name: str, stack: str, spec: Spec, network: docker.Network, opts: pulumi
             # By id: a network that was removed by hand comes back with another one, and its containers follow.
             docker.ContainerNetworksAdvancedArgs(name=network.id, aliases=list(spec.aliases))
         ],
+        hosts=[docker.ContainerHostArgs(host=name, ip=address) for name, address in sorted(spec.hosts.items())] or None,
         ports=[
             docker.ContainerPortArgs(internal=internal, external=external, ip="127.0.0.1")
             for internal, external in sorted(spec.ports.items())

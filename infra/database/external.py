@@ -1,6 +1,6 @@
 """PostgreSQL that lives elsewhere, such as Supabase."""
 
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pulumi
 
@@ -37,3 +37,10 @@ def identity(url: str) -> str:
 def port(url: str) -> int:
     """The port of a URL, PostgreSQL's own where it names none."""
     return urlsplit(url).port or 5432
+
+
+def role(url: str) -> str:
+    """The role of a URL, without the project that Supabase's pooler wants behind it (migrations/settings.py)."""
+    parts = urlsplit(url)
+    name = unquote(parts.username or "")
+    return name.partition(".")[0] if (parts.hostname or "").endswith(".pooler.supabase.com") else name

@@ -7,6 +7,7 @@ import pulumiverse_vercel as vercel
 from infra import cloudflare_sdk, names, outputs, stack_outputs
 from infra.alarms.alarms import Alarms, DeploymentAlarms, Watched
 from infra.alarms.budget import Budget
+from infra.alarms.failed_build import FailedBuild
 from infra.alarms.failed_task import FailedTask
 from infra.alarms.outside import Outside
 from infra.alarms.topic import Topic
@@ -14,6 +15,7 @@ from infra.api import variables
 from infra.api.aws import Api
 from infra.api.secrets import ApiSecrets
 from infra.backups.aws import Backups
+from infra.backups.restore import Restore
 from infra.cache.aws import Cache
 from infra.cache.external import ExternalCache
 from infra.cluster.aws import Cluster
@@ -34,6 +36,7 @@ from infra.network.aws import Network
 from infra.reencryption.aws import Reencryption
 from infra.role.boundary import bind_roles
 from infra.schedule.aws import Schedules
+from infra.schedule.task import NOBODY, Administrator, Jobs
 from infra.settings import Settings
 
 
@@ -92,11 +95,15 @@ def deploy(settings: Settings) -> None:
         alarms=rollback.names,
     )
     Dns("dns", settings, balancer, top)
-    Frontend("frontend", settings, top)
+    frontend = Frontend("frontend", settings, top)
+    if settings.frontend.failed_builds_ring:
+        FailedBuild("failed-build", settings, frontend.project_id, topic.arn, top)
 
     backups = Backups("backups", settings, keys, top)
     ops_image = Image("ops-image", settings, "ops", shared.ops_repository, top)
-    schedules = Schedules("schedules", settings, cluster, network, keys, backups, ops_image, urls.owner_url, top)
+    jobs = Jobs(settings, cluster, keys, backups, ops_image, urls.owner_url)
+    schedules = Schedules("schedules", jobs, network, top)
+    Restore("restore", jobs, _administrator(database, urls), top)
 
     watched = Watched(
         cluster=cluster.name,
@@ -168,3 +175,9 @@ def _cache(
     if settings.cache.kind == "external":
         return ExternalCache(settings)
     return Cache("cache", settings, network, keys, [tasks], opts)
+
+
+def _administrator(database: Database | ExternalDatabase, urls: DatabaseSecrets) -> Administrator:
+    if database.admin_url is None:
+        return NOBODY
+    return Administrator({"ADMIN_DATABASE_URL": database.admin_url}, {"PGPASSWORD": urls.for_migrations["PGPASSWORD"]})

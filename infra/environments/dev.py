@@ -6,6 +6,7 @@ import pulumi
 import pulumi_docker as docker
 
 from infra import outputs, release
+from infra.age_key import AgeKey
 from infra.api.local import Api
 from infra.backups.local import ObjectStore
 from infra.cache.external import ExternalCache
@@ -18,6 +19,7 @@ from infra.load_balancer.local import LoadBalancer
 from infra.metrics.local import Metrics
 from infra.migration import local as migration
 from infra.network import local as network
+from infra.schedule.local import Schedules
 from infra.settings import Keys, Settings
 
 
@@ -31,10 +33,10 @@ def deploy(settings: Settings) -> None:
     nginx = image.build("nginx", top)
     api_image = image.build("api", top, also_named=[release.api_base_name()])
 
-    database = _database(settings, net, top)
+    store = ObjectStore("object-store", settings, settings.port + 2, nginx, net, top)
+    database = _database(settings, store, net, top)
     cache = _cache(settings, net, top)
     servers = [server for server in (database, cache) if isinstance(server, pulumi.Resource)]
-    store = ObjectStore("object-store", settings, settings.port + 2, nginx, net, top)
     step = migration.run(
         "migrations",
         settings.name,
@@ -58,6 +60,8 @@ def deploy(settings: Settings) -> None:
         pulumi.ResourceOptions(depends_on=[step, *servers]),
     )
     metrics = Metrics("metrics", settings, settings.port + 1, net, top)
+    key = AgeKey("backup-key", top, keep_as=settings.name)
+    Schedules("ops", settings, database.owner_url, store, key, net, top)
 
     outputs.export(
         environment=settings.environment,
@@ -95,10 +99,12 @@ def _as_deployed(arguments: pulumi.ResourceTransformationArgs) -> pulumi.Resourc
     return pulumi.ResourceTransformationResult(arguments.props, options)
 
 
-def _database(settings: Settings, net: docker.Network, opts: pulumi.ResourceOptions) -> Database | ExternalDatabase:
+def _database(
+    settings: Settings, store: ObjectStore, net: docker.Network, opts: pulumi.ResourceOptions
+) -> Database | ExternalDatabase:
     if settings.database.kind == "external":
         return ExternalDatabase(settings)
-    return Database("database", settings, net, opts)
+    return Database("database", settings, store, net, opts)
 
 
 def _cache(settings: Settings, net: docker.Network, opts: pulumi.ResourceOptions) -> Cache | ExternalCache:

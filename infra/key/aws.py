@@ -73,8 +73,9 @@ class Key(pulumi.ComponentResource):
 class Keys(pulumi.ComponentResource):
     """The keys of a stack.
 
-    `data` encrypts the database and the cache, `secrets` what is in Secrets Manager, `backups` the backups' buckets,
-    `logs` log groups and alarm topics. `data` and `backups` outlive the stack, since final snapshot and backups do.
+    `data` encrypts the database and the cache, `secrets` what is in Secrets Manager, `backups` the backups' buckets and
+    the identity that opens what is in them, `logs` log groups and alarm topics. `data` and `backups` outlive the stack,
+    since final snapshot and backups do.
     """
 
     data: Key

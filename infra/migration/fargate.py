@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
     from mypy_boto3_ecs.type_defs import TaskTypeDef
     from mypy_boto3_logs import CloudWatchLogsClient
-    from mypy_boto3_logs.type_defs import GetLogEventsResponseTypeDef
 
 CONTAINER = "migrations"
 STARTED_BY = "nuggetwise-migrations"
@@ -43,7 +42,7 @@ class FargateRun:
     def __init__(self, ecs: ECSClient, logs: CloudWatchLogsClient, props: Mapping[str, Any]) -> None:
         self._ecs, self._logs, self._props = ecs, logs, props
         self._lines: list[str] = []
-        self._token: str | None = None
+        self._tail: log.Tail | None = None
 
     def to_the_end(self) -> Outcome:
         """Raises MigrationFailed when the task does not start, fails, takes too long, or is interrupted."""
@@ -119,24 +118,11 @@ class FargateRun:
         return find_result(self._log) is not None
 
     def _copy_log(self, arn: str) -> None:
-        while True:
-            try:
-                answer = self._page(log.stream(CONTAINER, arn))
-            except self._logs.exceptions.ResourceNotFoundException:
-                return  # it has said nothing yet
-            for line in log.messages(answer["events"]):
-                self._lines.append(line)
-                print(f"migrations: {line}", file=sys.stderr, flush=True)
-            # A page may be empty though others follow; the end is where the token that was sent comes back.
-            if answer["nextForwardToken"] == self._token:
-                return
-            self._token = answer["nextForwardToken"]
-
-    def _page(self, stream: str) -> GetLogEventsResponseTypeDef:
-        group = self._props["log_group"]
-        if self._token is None:
-            return self._logs.get_log_events(logGroupName=group, logStreamName=stream, startFromHead=True)
-        return self._logs.get_log_events(logGroupName=group, logStreamName=stream, nextToken=self._token)
+        if self._tail is None:
+            self._tail = log.Tail(self._logs, self._props["log_group"], CONTAINER, arn)
+        for line in self._tail.new_lines():
+            self._lines.append(line)
+            print(f"migrations: {line}", file=sys.stderr, flush=True)
 
     @property
     def _log(self) -> str:

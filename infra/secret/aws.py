@@ -17,6 +17,8 @@ RECOVERY_WINDOW = 30  # days, the longest that Secrets Manager offers, in which 
 class Secret(pulumi.ComponentResource):
     """One value, encrypted with the stack's own key and copied to the second region.
 
+    With `outlives` it stays when the stack is destroyed, and so it is encrypted with the key that does: the backups'.
+
     `arn` is what an IAM policy names. `reference` names this very value, for a container's `valueFrom`: another value
     is another reference, so that a rotation starts new tasks, and older ones that restart keep the value they had.
     """
@@ -25,19 +27,32 @@ class Secret(pulumi.ComponentResource):
     reference: pulumi.Output[str]
 
     def __init__(
-        self, name: str, settings: Settings, keys: Keys, value: pulumi.Input[str], opts: pulumi.ResourceOptions
+        self,
+        name: str,
+        settings: Settings,
+        keys: Keys,
+        value: pulumi.Input[str],
+        opts: pulumi.ResourceOptions,
+        *,
+        outlives: bool = False,
     ) -> None:
         super().__init__("nuggetwise:aws:Secret", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
+        key = keys.backups if outlives else keys.secrets
+        # Said on each child, as infra/bucket/aws.py does.
+        child = pulumi.ResourceOptions(parent=self, retain_on_delete=outlives)
         secret = aws.secretsmanager.Secret(
             name,
-            kms_key_id=keys.secrets.arn,
+            kms_key_id=key.arn,
             recovery_window_in_days=RECOVERY_WINDOW,
-            replicas=[{"region": settings.place.copy_region, "kms_key_id": keys.secrets.replica_arn}],
+            replicas=[{"region": settings.place.copy_region, "kms_key_id": key.replica_arn}],
             opts=child,
         )
         version = aws.secretsmanager.SecretVersion(
-            name, secret_id=secret.arn, secret_string=pulumi.Output.secret(value), opts=child
+            name,
+            secret_id=secret.arn,
+            secret_string=pulumi.Output.secret(value),
+            # Another value is another version, which protection of the one before would refuse.
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=outlives, protect=False),
         )
         self.arn = secret.arn
         # <arn>:<json key>:<version stage>:<version id>

@@ -53,7 +53,7 @@ def resources() -> list[Recorded]:
 @pytest.fixture(scope="session")
 def containers(resources: list[Recorded]) -> list[Recorded]:
     found = [resource for resource in resources if resource.type == "docker:index/container:Container"]
-    assert len(found) == 7, [container.name for container in found]
+    assert len(found) == 8, [container.name for container in found]
     return found
 
 

@@ -92,6 +92,8 @@ class Recorder(mocks.Mocks):
                 outputs["value"] = pulumi.Output.secret((args.name.encode().hex() + "0" * 64)[:64])
             case "pulumi-python:dynamic:GeneratedSecret":
                 outputs["value"] = (args.name.encode().hex() + "0" * 64)[:64]
+            case "pulumi-python:dynamic:AgeKey":
+                outputs.update(recipient="age1recipient", identity=pulumi.Output.secret("AGE-SECRET-KEY-1IDENTITY"))
             case "pulumi-python:dynamic:MigrationRun":
                 outputs.update(exit_code=0, log="", schema_revision="0001")
             case "pulumi-python:dynamic:CertificateAuthority" | "pulumi-python:dynamic:ServerCertificate":
@@ -124,6 +126,8 @@ class Recorder(mocks.Mocks):
                 )
             case "aws:lb/targetGroup:TargetGroup":
                 outputs["arnSuffix"] = f"targetgroup/{args.name}/0123456789abcdef"
+            case "aws:apigatewayv2/api:Api":
+                outputs["apiEndpoint"] = "https://a1b2c3.execute-api.eu-central-1.amazonaws.com"
             case "aws:acm/certificate:Certificate":
                 outputs["domainValidationOptions"] = [
                     {

@@ -14,7 +14,7 @@ from infra.bucket import policies
 from infra.key.aws import Keys
 from infra.settings import Settings
 
-from .recording import ACCOUNT, Recorded, Told, cloud_settings, record
+from .recording import ACCOUNT, Recorded, Told, cloud_settings, is_secret, record, unsealed
 
 BUCKETS = ("backups", "backups-copy")
 LOGS = ("backups-logs", "backups-copy-logs")
@@ -33,7 +33,7 @@ class Declared:
 
     def _program(self, settings: Settings) -> None:
         made = Backups("backups", settings, Keys("keys", settings, pulumi.ResourceOptions()), pulumi.ResourceOptions())
-        names = ("bucket", "bucket_arn", "copy_bucket", "copy_bucket_arn")
+        names = ("bucket", "bucket_arn", "copy_bucket", "copy_bucket_arn", "recipient")
         self.told.listen(**{name: getattr(made, name) for name in names})
 
     def of(self, kind: str, name: str) -> dict[str, Any]:
@@ -60,6 +60,7 @@ def test_there_are_two_buckets_in_two_regions(production: Declared) -> None:
         "bucket_arn": "arn:aws:s3:::nuggetwise-backups",
         "copy_bucket": "nuggetwise-backups-copy",
         "copy_bucket_arn": "arn:aws:s3:::nuggetwise-backups-copy",
+        "recipient": "age1recipient",
     }
 
 
@@ -176,13 +177,40 @@ def test_all_of_it_stays_when_the_stack_is_destroyed(environment: str) -> None:
     assert all(key.retained for key in keys), "without its key no backup can be read"
 
 
+def test_what_opens_the_backups_is_kept_in_both_regions_by_the_key_that_stays_as_they_do(production: Declared) -> None:
+    (secret,) = (r for r in production.own if r.type == "aws:secretsmanager/secret:Secret")
+    assert secret.retained
+    assert secret.inputs["kmsKeyId"].endswith(":keys-backups"), "the key of other secrets goes with the stack"
+    (replica,) = secret.inputs["replicas"]
+    assert replica["region"] == "eu-west-1"
+    assert replica["kmsKeyId"].endswith(":keys-backups-copy")
+    (version,) = (r for r in production.own if r.type.endswith(":SecretVersion"))
+    assert is_secret(version.inputs["secretString"])
+    assert unsealed(version.inputs["secretString"]) == "AGE-SECRET-KEY-1IDENTITY"
+    assert not production.told.secrets, "whom backups are encrypted to is no secret"
+
+
+def test_a_stack_that_takes_over_an_earlier_ones_backups_opens_those_too() -> None:
+    earlier = f"AGE-SECRET-KEY-1{'Q' * 58}"
+    backups = {"bucket": "nuggetwise-backups", "copy_bucket": "nuggetwise-backups-copy", "earlier_identities": earlier}
+    (version,) = (r for r in Declared(cloud_settings(backups=backups)).own if r.type.endswith(":SecretVersion"))
+    assert is_secret(version.inputs["secretString"])
+    assert unsealed(version.inputs["secretString"]).split() == ["AGE-SECRET-KEY-1IDENTITY", earlier]
+
+
 def test_production_is_protected_until_the_glass_is_broken() -> None:
     for stack, protected in (
         (cloud_settings(), True),
         (cloud_settings("staging"), False),
         (cloud_settings(break_glass=True), False),
     ):
-        assert {r.protected for r in Declared(stack).own} == {protected}
+        declared = Declared(stack)
+        # A version of a secret is replaced by another value's, and stays at AWS all the same.
+        replaced = [r for r in declared.own if r.type.endswith(":SecretVersion")]
+        assert [r.protected for r in replaced] == [False]
+        assert {r.protected for r in declared.own if r not in replaced} == {protected}
+        (pair,) = (r for r in declared.resources if r.type.endswith(":AgeKey"))
+        assert pair.protected is protected
 
 
 @given(NAMES)

@@ -76,7 +76,7 @@ def test_the_api_gets_every_secret_that_it_refuses_to_start_without(environment:
 @EVERY
 def test_what_is_put_into_secrets_manager_is_secret_in_the_state_too(environment: str) -> None:
     versions = of_type(stack(environment), "SecretVersion")
-    assert len(versions) == 8
+    assert len(versions) == 9
     assert all(is_secret(version.inputs["secretString"]) for version in versions)
 
 
@@ -98,10 +98,12 @@ def test_nothing_of_aws_lies_outside_the_settings_account_and_regions(environmen
 
 
 def test_production_protects_what_holds_data_and_breaking_the_glass_ends_that() -> None:
-    kept = {"Instance", "Bucket", "Key"}
-    production = [r for r in stack("production") if r.type.startswith("aws:") and r.type.rpartition(":")[2] in kept]
+    kept = {"Database", "Bucket", "Key"}
+    production = [r for r in stack("production") if r.type.rpartition(":")[2] in kept]
     protected = {resource.name for resource in production if resource.protected}
     assert {"database", "backups", "backups-copy", "keys-data", "keys-secrets", "keys-backups"} <= protected
+    (instance,) = of_type(stack("production"), "Instance")
+    assert instance.retained, "no update deletes an instance, whatever takes its place"
     assert not [r.name for r in declared(cloud_settings(break_glass=True)) if r.protected]
     assert [r.name for r in stack("staging") if r.protected] == ["guard"]
 
@@ -132,7 +134,17 @@ def test_an_external_database_and_cache_leave_nothing_of_them_at_aws() -> None:
     assert not [r.name for r in resources if r.type.startswith(("aws:rds/", "aws:elasticache/"))]
     migrations = next(container for container in containers(resources) if container["name"] == "migrations")
     assert {secret["name"] for secret in migrations["secrets"]} == {"DATABASE_URL", "OWNER_DATABASE_URL"}
-    assert "ADMIN_DATABASE_URL" not in {entry["name"] for entry in migrations["environment"]}
+    for container in containers(resources):
+        assert "ADMIN_DATABASE_URL" not in {entry["name"] for entry in container["environment"]}
+
+
+@EVERY
+def test_a_restore_gets_the_administrator_that_rds_keeps(environment: str) -> None:
+    (restore,) = [each for each in containers(stack(environment)) if each.get("command", [])[-1:] == ["restore"]]
+    secrets = {secret["name"]: secret["valueFrom"] for secret in restore["secrets"]}
+    assert secrets["PGPASSWORD"].endswith(":secret:rds!db-1:password::")
+    plain = {entry["name"]: entry["value"] for entry in restore["environment"]}
+    assert plain["ADMIN_DATABASE_URL"].startswith("postgresql://nuggetwise_admin@")
 
 
 def test_an_image_named_by_its_digest_is_deployed_and_none_of_the_api_is_built() -> None:

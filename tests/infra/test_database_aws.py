@@ -1,5 +1,6 @@
 """PostgreSQL on RDS, and one that lives elsewhere."""
 
+import re
 from types import SimpleNamespace
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
@@ -8,16 +9,19 @@ import pulumi
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pulumi.runtime.mocks import MockResourceArgs
+from pydantic import ValidationError
 
 from app.settings import Settings as ApiSettings
 from infra import database
 from infra.database.aws import ADMIN, Database, monitoring_trust, parameters
 from infra.database.external import ExternalDatabase, identity, port
+from infra.database.point_in_time import RestoredOtherwise
 from infra.key.aws import Keys
 from infra.settings import Settings
 from migrations.settings import Target
 
-from .recording import ACCOUNT, Recorded, Told, cloud_settings, is_secret, record
+from .recording import ACCOUNT, Recorded, Recorder, Told, cloud_settings, is_secret, record
 
 NETWORK = cast("Any", SimpleNamespace(vpc_id="vpc-1", isolated_subnet_ids=["subnet-a", "subnet-b", "subnet-c"]))
 
@@ -139,7 +143,9 @@ def test_nothing_is_lost_with_it(production: Declared) -> None:
     assert inputs["deleteAutomatedBackups"] is False, "a point in time can be restored after the deletion, too"
     assert inputs["skipFinalSnapshot"] is False
     assert inputs["finalSnapshotIdentifier"] == "nuggetwise-production-database-1-final"
-    assert production.instance.protected
+    assert production.instance.retained, "whatever leaves the program stays at AWS"
+    (whole,) = production.all("nuggetwise:aws:Database")
+    assert whole.protected, "a program without a database is refused"
 
 
 def test_production_has_a_standby_and_35_days_where_staging_has_one_zone_and_7(
@@ -149,21 +155,190 @@ def test_production_has_a_standby_and_35_days_where_staging_has_one_zone_and_7(
     assert staging.instance.inputs["multiAz"] is False
     assert staging.instance.inputs["backupRetentionPeriod"] == 7
     assert staging.instance.inputs["deletionProtection"] is True
-    assert not staging.instance.protected
+    assert staging.instance.retained
+    assert not any(r.protected for r in staging.resources)
 
 
 def test_breaking_the_glass_takes_the_protection_off_and_keeps_the_final_snapshot() -> None:
-    opened = Declared(cloud_settings(break_glass=True)).instance
+    broken = Declared(cloud_settings(break_glass=True))
+    opened = broken.instance
     assert opened.inputs["deletionProtection"] is False
-    assert not opened.protected
+    assert not any(r.protected or (r.retained and not r.name.startswith("keys")) for r in broken.resources)
     assert opened.inputs["skipFinalSnapshot"] is False
 
 
+def second(**changes: Any) -> Settings:
+    """Production with a second generation, by default restored from the first, which is still there."""
+    restore = {"source": "nuggetwise-production-database-1"}
+    database_settings = {"kind": "rds", "max_connections": 400, "multi_az": True, "backup_days": 35, "generation": 2}
+    return cloud_settings(database={**database_settings, "restore": restore, **changes})
+
+
+def names_of(declared: Declared, kind: str) -> set[str]:
+    return {r.name for r in declared.all(kind)}
+
+
 def test_another_generation_stands_beside_the_one_before() -> None:
-    changed = cloud_settings(database={"kind": "rds", "max_connections": 400, "generation": 2})
-    inputs = Declared(changed).instance.inputs
+    inputs = Declared(second(restore={"source": "nothing"})).instance.inputs
     assert inputs["identifier"] == "nuggetwise-production-database-2"
     assert inputs["finalSnapshotIdentifier"] == "nuggetwise-production-database-2-final"
+    assert "restoreToPointInTime" not in inputs
+
+
+def test_another_generation_is_other_resources_than_the_one_before_which_stays_at_aws(production: Declared) -> None:
+    restored = Declared(second())
+    for kind in (
+        "aws:rds/instance:Instance",
+        "aws:cloudwatch/logGroup:LogGroup",
+        "aws:iam/role:Role",
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+    ):
+        assert names_of(production, kind)
+        assert names_of(production, kind).isdisjoint(names_of(restored, kind)), "it would be changed"
+        assert all(r.retained and not r.protected for r in production.all(kind)), "it would be deleted, or refused"
+    for kind in (
+        "aws:ec2/securityGroup:SecurityGroup",
+        "aws:rds/subnetGroup:SubnetGroup",
+        "aws:rds/parameterGroup:ParameterGroup",
+        "pulumi-python:dynamic:RotatingSecret",
+    ):
+        assert names_of(production, kind) == names_of(restored, kind), "what both of them need"
+
+
+@pytest.mark.parametrize(
+    ("source", "key"),
+    [
+        ("nuggetwise-production-database-1", "sourceDbInstanceIdentifier"),
+        ("db-anything", "sourceDbInstanceIdentifier"),
+        ("db-ABCDEFGHIJKLMNOPQRSTUVWXYZ", "sourceDbiResourceId"),
+        (f"arn:aws:rds:eu-west-1:{ACCOUNT}:auto-backup:ab-0a1b2c", "sourceDbInstanceAutomatedBackupsArn"),
+    ],
+)
+def test_each_kind_of_source_is_what_rds_finds_it_by(source: str, key: str) -> None:
+    inputs = Declared(second(restore={"source": source})).instance.inputs
+    assert inputs["restoreToPointInTime"] == {key: source, "useLatestRestorableTime": True}
+    at = Declared(second(restore={"source": source, "time": "2026-11-24T12:00:00Z"})).instance.inputs
+    assert at["restoreToPointInTime"] == {key: source, "restoreTime": "2026-11-24T12:00:00Z"}
+
+
+def test_what_a_restore_would_leave_to_aws_is_told(production: Declared) -> None:
+    first, restored = production.instance.inputs, Declared(second()).instance.inputs
+    differing = {"identifier", "finalSnapshotIdentifier", "monitoringRoleArn", "restoreToPointInTime"}
+    assert {key: value for key, value in restored.items() if key not in differing} == {
+        key: value for key, value in first.items() if key not in differing
+    }
+    assert restored["multiAz"] is True
+    assert restored["vpcSecurityGroupIds"] == ["database-id"]
+    assert restored["parameterGroupName"] == "database-0a1b2c"
+    assert restored["deletionProtection"] is True
+
+
+def test_what_was_copied_from_another_region_keeps_its_key() -> None:
+    restored = Declared(second(restore={"source": f"arn:aws:rds:eu-west-1:{ACCOUNT}:auto-backup:ab-0a1b2c"})).instance
+    assert "kmsKeyId" not in restored.inputs, "AWS takes no other one, and a difference would replace the database"
+    assert restored.inputs["storageEncrypted"] is True
+
+
+def test_a_restore_happens_once() -> None:
+    assert Declared(second()).instance.ignored == ("restoreToPointInTime",)
+
+
+def altered(monkeypatch: pytest.MonkeyPatch, **outputs: Any) -> None:
+    """Has AWS make each instance otherwise than it was told."""
+    made = Recorder.new_resource
+
+    def new_resource(self: Recorder, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        id, properties = made(self, args)
+        return id, {**properties, **outputs} if args.typ == "aws:rds/instance:Instance" else properties
+
+    monkeypatch.setattr(Recorder, "new_resource", new_resource)
+
+
+@pytest.mark.parametrize(
+    ("output", "value", "told"),
+    [
+        ("multiAz", False, "multi_az is False instead of True"),
+        ("vpcSecurityGroupIds", ["sg-default"], "vpc_security_group_ids is ['sg-default']"),
+        ("parameterGroupName", "default.postgres17", "parameter_group_name is 'default.postgres17'"),
+        ("deletionProtection", False, "deletion_protection is False instead of True"),
+        ("dbSubnetGroupName", "default", "db_subnet_group_name is 'default'"),
+        ("backupRetentionPeriod", 1, "backup_retention_period is 1 instead of 35"),
+    ],
+)
+def test_a_restored_database_that_is_not_as_declared_fails_the_update(
+    monkeypatch: pytest.MonkeyPatch, output: str, value: Any, told: str
+) -> None:
+    altered(monkeypatch, **{output: value})
+    with pytest.raises(RestoredOtherwise, match=re.escape(told)):
+        Declared(second())
+
+
+def test_nobody_is_told_the_address_of_a_database_that_is_not_as_declared(monkeypatch: pytest.MonkeyPatch) -> None:
+    altered(monkeypatch, multiAz=False)
+    told = Told()
+
+    def program(settings: Settings) -> None:
+        keys = Keys("keys", settings, pulumi.ResourceOptions())
+        made = Database("database", settings, NETWORK, keys, ["sg-tasks"], pulumi.ResourceOptions())
+        told.listen(url=made.url, owner_url=made.owner_url, admin_url=made.admin_url)
+
+    with pytest.raises(RestoredOtherwise):
+        record(second(), program)
+    assert told.values == {}
+
+
+def test_a_restore_of_a_generation_that_is_there_already_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    made_from = {"sourceDbInstanceIdentifier": "nuggetwise-production-database-1", "useLatestRestorableTime": True}
+    altered(monkeypatch, restoreToPointInTime=made_from)
+    later = {"source": "nuggetwise-production-database-1", "time": "2026-11-24T12:00:00Z"}
+    with pytest.raises(RestoredOtherwise, match=r"set database\.generation one higher"):
+        Declared(second(restore=later))
+    Declared(second())
+
+
+def test_an_imported_instance_need_not_know_what_it_was_made_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    altered(monkeypatch, restoreToPointInTime=None)
+    assert Declared(second()).told.values["url"]
+
+
+def test_backups_follow_to_the_second_region_where_that_is_asked_for(production: Declared) -> None:
+    kind = "aws:rds/instanceAutomatedBackupsReplication:InstanceAutomatedBackupsReplication"
+    assert not production.all(kind)
+    (copied,) = Declared(second(backup_copy_days=7)).all(kind)
+    assert copied.inputs["region"] == "eu-west-1"
+    assert copied.inputs["sourceDbInstanceArn"].endswith(":database-2")
+    assert copied.inputs["kmsKeyId"].endswith("keys-backups-copy"), "a key of that region"
+    assert copied.inputs["retentionPeriod"] == 7
+    assert copied.retained
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"generation": 1}, "database.restore: needs database.generation 2 or higher"),
+        ({"restore": None}, "say in database.restore.source where its data come from"),
+    ],
+)
+def test_a_generation_says_where_its_data_come_from(changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(told)):
+        second(**changes)
+
+
+def test_only_rds_restores_to_a_point_in_time() -> None:
+    with pytest.raises(ValidationError, match="is for kind rds"):
+        cloud_settings(database={**EXTERNAL, "restore": {"source": "nothing"}})
+
+
+@pytest.mark.parametrize("time", ["yesterday", "2026-11-24 12:00:00", "2026-11-24T12:00:00+01:00", ""])
+def test_a_time_is_in_utc_or_latest(time: str) -> None:
+    with pytest.raises(ValidationError):
+        second(restore={"source": "nuggetwise-production-database-1", "time": time})
+
+
+@pytest.mark.parametrize("source", ["", "Database", "db-SHORT", "arn:aws:rds:eu-west-1:1:snapshot:s", "a--b"])
+def test_a_source_is_something_that_rds_can_restore_from(source: str) -> None:
+    with pytest.raises(ValidationError):
+        second(restore={"source": source})
 
 
 def test_the_urls_verify_the_server_and_name_each_its_role(production: Declared) -> None:

@@ -298,6 +298,7 @@ def test_the_boundary_lets_each_role_of_production_do_what_its_own_policy_says(p
 
 # What IAM calls the services of the SDK's modules, where it is another name.
 SERVICES = {
+    "apigatewayv2": "apigateway",
     "appautoscaling": "application-autoscaling",
     "lb": "elasticloadbalancing",
     "vpc": "ec2",

@@ -5,11 +5,17 @@ import re
 from typing import Any
 
 import pytest
+import yaml
 
 from infra import release, settings
 from infra.container import sdk
 from infra.database.local import tuned
 from infra.environments import dev
+from jobs import settings as of_jobs
+from jobs.__main__ import keep_months
+from jobs.metrics import Metrics
+from jobs.serve import END_SECONDS, PORT
+from migrations.settings import target
 
 from .conftest import dev_settings, record, replicas_of
 from .recording import Recorded, is_secret, unsealed
@@ -20,7 +26,7 @@ def named(containers: list[Recorded], component: str) -> list[Recorded]:
 
 
 def variables(container: Recorded) -> dict[str, str]:
-    return dict(entry.split("=", 1) for entry in container.inputs["envs"])
+    return dict(entry.split("=", 1) for entry in unsealed(container.inputs["envs"]))
 
 
 def test_there_are_as_many_replicas_as_the_settings_say() -> None:
@@ -61,7 +67,7 @@ def test_variables_are_sorted_so_that_a_preview_shows_one_line_for_one_change(co
 
 def test_every_secret_is_generated_and_no_two_are_the_same(resources: list[Recorded]) -> None:
     generated = [r.name for r in resources if r.type.endswith(":GeneratedSecret")]
-    assert len(generated) == len(set(generated)) == 11
+    assert len(generated) == len(set(generated)) == 12
 
 
 def test_ports_follow_from_the_one_port_of_the_settings(containers: list[Recorded]) -> None:
@@ -71,8 +77,7 @@ def test_ports_follow_from_the_one_port_of_the_settings(containers: list[Recorde
 
 def test_images_carry_the_digest_of_their_sources(resources: list[Recorded]) -> None:
     images = [r for r in resources if r.type.endswith(":RemoteImage")]
-    wanted = release.IMAGE_SOURCES.keys() - release.CLOUD_ONLY
-    assert {r.inputs["name"] for r in images} == {release.image_name(image) for image in wanted}
+    assert {r.inputs["name"] for r in images} == {release.image_name(image) for image in release.IMAGE_SOURCES}
     assert all(re.fullmatch(r"nuggetwise/[a-z-]+:[0-9a-f]{12}", r.inputs["name"]) for r in images)
 
 
@@ -84,6 +89,17 @@ def test_a_build_context_is_the_same_in_every_clone(resources: list[Recorded]) -
     assert {r.inputs["build"]["context"] for r in resources if r.type.endswith(":RemoteImage")} == {".."}
 
 
+def test_the_database_archives_to_the_stacks_own_store(containers: list[Recorded]) -> None:
+    (database,), (files,) = named(containers, "database"), named(containers, "object-store-files")
+    given, store = variables(database), variables(files)
+    assert (given["ARCHIVE_ENDPOINT"], given["ARCHIVE_CA"]) == ("object-store:9000", "PEM")
+    assert given["ARCHIVE_BUCKET"] == store["BUCKET"]
+    assert given["ARCHIVE_ACCESS_KEY"] == store["S3_ACCESS_KEY"]
+    assert given["ARCHIVE_SECRET_KEY"] == store["S3_SECRET_KEY"]
+    assert len(given["ARCHIVE_PASS"]) == 64
+    assert given["ARCHIVE_PASS"] not in store.values()
+
+
 def test_data_is_in_volumes(containers: list[Recorded]) -> None:
     with_data = {c.name: c.inputs["volumes"][0]["containerPath"] for c in containers if c.inputs.get("volumes")}
     assert with_data == {
@@ -91,6 +107,7 @@ def test_data_is_in_volumes(containers: list[Recorded]) -> None:
         "object-store-files": "/var/lib/object-store",
         "metrics": "/var/lib/prometheus/data",
         "load-balancer": "/var/lib/load-balancer",
+        "ops": "/work",
     }
 
 
@@ -165,10 +182,11 @@ def test_quotas_reach_the_api() -> None:
     assert (api["QUOTA_FREE"], api["QUOTA_PRO"]) == ("3", "7")
 
 
-def test_keys_in_clear_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("block", "key"), [("keys", "v0_api_key"), ("backups", "earlier_identities")])
+def test_keys_in_clear_are_refused(monkeypatch: pytest.MonkeyPatch, block: str, key: str) -> None:
     monkeypatch.setattr(settings.pulumi, "get_stack", lambda: "dev")
-    monkeypatch.setenv("PULUMI_CONFIG", json.dumps({"nuggetwise:keys": '{"v0_api_key": "v1:2"}'}))
-    with pytest.raises(settings.SettingsError, match="nuggetwise:keys: stands there in clear") as caught:
+    monkeypatch.setenv("PULUMI_CONFIG", json.dumps({f"nuggetwise:{block}": json.dumps({key: "v1:2"})}))
+    with pytest.raises(settings.SettingsError, match=f"nuggetwise:{block}: stands there in clear") as caught:
         settings.load()
     assert "v1:2" not in str(caught.value)
 
@@ -199,3 +217,61 @@ def test_one_server_may_live_elsewhere_and_the_other_here() -> None:
     names = {r.name for r in record(dev_settings(cache=URLS["cache"]))}
     assert "database" in names
     assert "cache" not in names
+
+
+def test_the_jobs_understand_what_their_container_is_told(containers: list[Recorded]) -> None:
+    (ops,), (store,) = named(containers, "ops"), named(containers, "object-store-files")
+    assert ops.inputs["command"] == ["python3", "-m", "jobs", "serve"]
+    assert is_secret(ops.inputs["envs"]), "what holds a secret is one"
+    given = variables(ops)
+    bucket, source = of_jobs.bucket(given), of_jobs.source(given)
+    assert (bucket.name, bucket.prefix, bucket.expiry) == ("backups-unit", "database/", "delete")
+    assert (bucket.endpoint, bucket.authority) == ("https://object-store:9000", "PEM")
+    assert (given["AWS_ACCESS_KEY_ID"], given["AWS_SECRET_ACCESS_KEY"]) == (
+        variables(store)["S3_ACCESS_KEY"],
+        variables(store)["S3_SECRET_KEY"],
+    )
+    assert (source.stack, source.api_role) == ("unit", "nuggetwise_api")
+    assert source.release == release.app_version(release.image_tag("ops"))
+    assert given["BACKUP_RECIPIENT"] == "age1recipient"
+    assert given["BACKUP_IDENTITY"] == "AGE-SECRET-KEY-1IDENTITY"
+    assert of_jobs.work_dir(given).as_posix() == ops.inputs["volumes"][0]["containerPath"]
+    assert Metrics.of(given).namespace is None, "Prometheus asks"
+    assert (target(given, "OWNER_DATABASE_URL").role, target(given, "OWNER_DATABASE_URL").database) == (
+        "nuggetwise_owner",
+        "nuggetwise",
+    )
+    assert keep_months(given) == 24
+    assert "ADMIN_DATABASE_URL" not in given, "who restores brings it"
+
+
+def test_the_container_of_the_jobs_waits_for_no_other_and_none_for_it(resources: list[Recorded]) -> None:
+    servers = {r.name for r in resources if r.type.endswith((":Container", ":Replicas", ":MigrationRun"))}
+    waits = {r.name: set(r.dependencies) for r in resources if r.name in servers}
+    assert not waits["ops"] & servers
+    assert not [name for name, others in waits.items() if "ops" in others]
+    (ops,) = [r for r in resources if r.type.endswith(":Container") and r.name == "ops"]
+    assert ops.inputs["destroyGraceSeconds"] > END_SECONDS, "a job that is told to end is given the time"
+
+
+def test_prometheus_asks_the_jobs_where_they_listen(containers: list[Recorded]) -> None:
+    config = yaml.safe_load((release.ROOT / "images" / "prometheus" / "prometheus.yml").read_text())
+    (asked,) = [each for each in config["scrape_configs"] if each["job_name"] == "ops"]
+    assert asked["static_configs"] == [{"targets": [f"ops:{PORT}"]}]
+    (ops,) = named(containers, "ops")
+    assert ops.inputs["networksAdvanced"][0]["aliases"] == ["ops"]
+    assert ops.inputs["healthcheck"]["tests"][-1] == f"http://127.0.0.1:{PORT}/healthz"
+    assert re.search(r"\bcurl\b", (release.ROOT / "images" / "ops" / "Dockerfile").read_text())
+
+
+def test_jobs_of_a_database_that_lives_elsewhere_find_it_also_on_this_machine() -> None:
+    stack = [r for r in record(dev_settings(**URLS)) if r.type.endswith(":Container")]
+    (ops,) = named(stack, "ops")
+    assert ops.inputs["hosts"] == [{"host": "host.docker.internal", "ip": "host-gateway"}]
+    assert variables(ops)["OWNER_DATABASE_URL"] == URLS["database"]["owner_url"]
+    assert variables(ops)["API_ROLE"] == "api"
+
+
+def test_a_dev_stack_whose_state_is_lost_finds_the_key_of_its_backups_again(resources: list[Recorded]) -> None:
+    (pair,) = [r for r in resources if r.type.endswith(":AgeKey")]
+    assert pair.inputs["keep_as"] == "unit"

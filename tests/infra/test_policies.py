@@ -10,7 +10,7 @@ from infra.container import sdk
 from .conftest import NAME
 from .recording import Recorded
 
-EVERY = pytest.mark.parametrize("index", range(7))
+EVERY = pytest.mark.parametrize("index", range(8))
 
 
 @EVERY
@@ -67,7 +67,7 @@ def test_a_replica_which_docker_makes_without_the_plugin_is_locked_down_like_the
 
 def test_volumes_and_networks_carry_the_labels_too(resources: list[Recorded]) -> None:
     kept = [r for r in resources if r.type in ("docker:index/volume:Volume", "docker:index/network:Network")]
-    assert len(kept) == 5
+    assert len(kept) == 6
     for resource in kept:
         assert {"label": labels.STACK, "value": NAME} in resource.inputs["labels"]
 
