@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rehearsal import images
+from rehearsal import images, restores
 from rehearsal.cloud import Cloud, Record
 from rehearsal.computed import Place
 from rehearsal.refusals import Refused
@@ -77,8 +77,11 @@ def _check_snapshot(cloud: Cloud, kind: str, record: Record, state: Mapping[str,
 def remove(cloud: Cloud, record: Record, state: Mapping[str, Any]) -> None:
     """Deletes the record, and leaves what AWS leaves: a snapshot, a name that stays taken, a key that waits."""
     match record.type:
-        case "aws:rds/instance:Instance" if not state.get("skipFinalSnapshot"):
-            _leave_snapshot(cloud, INSTANCE_SNAPSHOT, record, state["finalSnapshotIdentifier"])
+        case "aws:rds/instance:Instance":
+            if not state.get("skipFinalSnapshot"):
+                _leave_snapshot(cloud, INSTANCE_SNAPSHOT, record, state["finalSnapshotIdentifier"])
+            if state.get("deleteAutomatedBackups") is False:
+                restores.keep(cloud, record)
         case "aws:elasticache/replicationGroup:ReplicationGroup" if state.get("finalSnapshotIdentifier"):
             _leave_snapshot(cloud, CACHE_SNAPSHOT, record, state["finalSnapshotIdentifier"])
         case "aws:s3/bucket:Bucket":

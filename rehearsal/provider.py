@@ -21,6 +21,7 @@ from rehearsal import (
     protection,
     references,
     replacements,
+    restores,
     schema,
     sdk,
     uniqueness,
@@ -126,6 +127,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def _made(self, kind: Type, urn: str, inputs: dict[str, Any], place: Place) -> Record:
         references.check(self._cloud, kind.token, inputs)
         certificates.check(self._cloud, kind.token, inputs)
+        if kind.token == restores.INSTANCE:
+            restores.source(self._cloud, inputs, inputs.get("region") or place.region)
         id, outputs = computed.of(kind, inputs, place, self._cloud)
         key, region = computed.key(kind.token, id, outputs), outputs.get("region", "")
         record = Record(kind.token, key, region, urn, inputs, outputs)

@@ -23,6 +23,7 @@ LISTENER = "aws:lb/listener:Listener"
 RULE = "aws:lb/listenerRule:ListenerRule"
 CERTIFICATE = "aws:acm/certificate:Certificate"
 INSTANCE = "aws:rds/instance:Instance"
+BACKUPS_COPY = "aws:rds/instanceAutomatedBackupsReplication:InstanceAutomatedBackupsReplication"
 INSTANCE_SUBNETS = "aws:rds/subnetGroup:SubnetGroup"
 INSTANCE_PARAMETERS = "aws:rds/parameterGroup:ParameterGroup"
 CACHE = "aws:elasticache/replicationGroup:ReplicationGroup"
@@ -52,6 +53,7 @@ ABSENT = {
     TARGETS: "TargetGroupNotFound: Target groups '{}' not found",
     LISTENER: "ListenerNotFound: Listener '{}' not found",
     CERTIFICATE: "CertificateNotFound: Certificate '{}' not found",
+    INSTANCE: "DBInstanceNotFound: DBInstance {} not found.",
     INSTANCE_SUBNETS: "DBSubnetGroupNotFoundFault: DB subnet group '{}' does not exist.",
     INSTANCE_PARAMETERS: "DBParameterGroupNotFound: DBParameterGroup not found: {}",
     CACHE_SUBNETS: "CacheSubnetGroupNotFoundFault: Cache Subnet Group {} does not exist.",
@@ -136,6 +138,7 @@ REFERENCES = (
     Reference(SERVICE, "taskDefinition", TASK, holds=False),
     Reference(INSTANCE, "dbSubnetGroupName", INSTANCE_SUBNETS),
     Reference(INSTANCE, "parameterGroupName", INSTANCE_PARAMETERS),
+    Reference(BACKUPS_COPY, "sourceDbInstanceArn", INSTANCE, holds=False),
     Reference(CACHE, "subnetGroupName", CACHE_SUBNETS),
     Reference(CACHE, "parameterGroupName", CACHE_PARAMETERS),
     Reference(ATTACHMENT, "role", ROLE),

@@ -82,6 +82,8 @@ REPLACING: Mapping[str, str] = {
     "aws:rds/eventSubscription:EventSubscription": "name namePrefix",
     "aws:rds/instance:Instance": "availabilityZone backupTarget characterSetName dbName engine kmsKeyId"
     " ncharCharacterSetName restoreToPointInTime s3Import snapshotIdentifier storageEncrypted timezone username",
+    "aws:rds/instanceAutomatedBackupsReplication:InstanceAutomatedBackupsReplication": "kmsKeyId preSignedUrl"
+    " retentionPeriod sourceDbInstanceArn",
     "aws:rds/parameterGroup:ParameterGroup": "description family name namePrefix",
     "aws:rds/subnetGroup:SubnetGroup": "name namePrefix",
     "aws:route53/healthCheck:HealthCheck": "measureLatency referenceName requestInterval routingControlArn type",

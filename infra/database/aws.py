@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra import names, policy
-from infra.database import API, NAME, OWNER, PORT
+from infra.database import API, NAME, OWNER, PORT, point_in_time
 from infra.rotating_secret import RotatingSecret
 from infra.security_group import aws as security_group
 
@@ -56,6 +56,9 @@ class Database(pulumi.ComponentResource):
 
     The administrator's password is RDS's own affair: it makes one, keeps it in the secret `admin_secret_arn` and
     replaces it every week, so `admin_url` has none. Another database has another `identity`, also under the same name.
+
+    A higher generation is an instance of its own, beside the one before. That one is no longer the stack's, but is
+    neither deleted nor changed: with its logs and its monitoring it is left where it is.
     """
 
     url: pulumi.Output[str]
@@ -75,16 +78,20 @@ class Database(pulumi.ComponentResource):
         clients: Sequence[pulumi.Input[str]],
         opts: pulumi.ResourceOptions,
     ) -> None:
-        super().__init__("nuggetwise:aws:Database", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
+        protected = pulumi.ResourceOptions(protect=settings.protect)
+        super().__init__("nuggetwise:aws:Database", name, None, pulumi.ResourceOptions.merge(opts, protected))
+        # Only the whole is protected: an instance that is left behind could not be left otherwise.
+        child = pulumi.ResourceOptions(parent=self, protect=False)
         group = security_group.of_server(name, "PostgreSQL, from its clients", network, PORT, clients, child)
-        instance = self._instance(name, settings, network, keys, group)
+        instance, proof = self._instance(name, settings, network, keys, group, child)
         rotations = settings.rotations
         passwords = {
             OWNER: RotatingSecret(f"{name}-owner-password", rotations.database_owner_password, child).value,
             API: RotatingSecret(f"{name}-api-password", rotations.database_api_password, child).value,
         }
-        where = pulumi.Output.concat("@", instance.address, f":{PORT}/")
+        # Nobody is told where it is before it is proven.
+        address = pulumi.Output.all(instance.address, proof).apply(lambda known: str(known[0]))
+        where = pulumi.Output.concat("@", address, f":{PORT}/")
         trust = f"?sslmode=verify-full&sslrootcert={ROOT_CERTIFICATES}"
         self.url = pulumi.Output.concat("postgresql://", API, ":", passwords[API], where, NAME, trust)
         self.owner_url = pulumi.Output.concat("postgresql://", OWNER, ":", passwords[OWNER], where, NAME, trust)
@@ -96,18 +103,28 @@ class Database(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _instance(
-        self, name: str, settings: Settings, network: Network, keys: Keys, group: aws.ec2.SecurityGroup
-    ) -> aws.rds.Instance:
-        child = pulumi.ResourceOptions(parent=self)
+        self,
+        name: str,
+        settings: Settings,
+        network: Network,
+        keys: Keys,
+        group: aws.ec2.SecurityGroup,
+        child: pulumi.ResourceOptions,
+    ) -> tuple[aws.rds.Instance, pulumi.Output[None]]:
+        """The instance of this generation, and the proof that it is as declared."""
         sizes = settings.database
         identifier = names.of(settings, "database", sizes.generation)
-        logs = _log_groups(name, settings, identifier, keys.logs, child)
+        own = name if sizes.generation == 1 else f"{name}-{sizes.generation}"
+        # Without the glass broken it stays at AWS when it leaves the stack, and so does what belongs to it.
+        left = pulumi.ResourceOptions(parent=self, protect=False, retain_on_delete=settings.deletion_protection)
+        logs = _log_groups(own, settings, identifier, keys.logs, left)
         subnets = aws.rds.SubnetGroup(
             name, subnet_ids=list(network.isolated_subnet_ids), description="Isolated subnets", opts=child
         )
-        return aws.rds.Instance(
-            name,
+        restore = sizes.restore if sizes.restore and sizes.restore.by != "nothing" else None
+        args = aws.rds.InstanceArgs(
             identifier=identifier,
+            restore_to_point_in_time=point_in_time.restored_from(restore) if restore else None,
             engine="postgres",
             engine_version="17",
             auto_minor_version_upgrade=True,
@@ -119,7 +136,8 @@ class Database(pulumi.ComponentResource):
             allocated_storage=sizes.storage,
             max_allocated_storage=sizes.max_storage,
             storage_encrypted=True,
-            kms_key_id=keys.data.arn,
+            # What was copied from another region stays encrypted with the key that it was copied under.
+            kms_key_id=None if restore and restore.by == "ARN" else keys.data.arn,
             # No `db_name`: the roles step makes the database, with the locale that it needs.
             username=ADMIN,
             manage_master_user_password=True,
@@ -140,14 +158,34 @@ class Database(pulumi.ComponentResource):
             final_snapshot_identifier=f"{identifier}-final",
             enabled_cloudwatch_logs_exports=list(LOGS),
             monitoring_interval=60,
-            monitoring_role_arn=_monitoring_role(name, settings, identifier, child).arn,
+            monitoring_role_arn=_monitoring_role(own, settings, identifier, left).arn,
             performance_insights_enabled=True,
             performance_insights_kms_key_id=keys.data.arn,
             performance_insights_retention_period=7,  # days, what costs nothing
             # What an `up` asks for is so when it ends, and not on some later Sunday.
             apply_immediately=True,
-            opts=pulumi.ResourceOptions(parent=self, protect=settings.protect, depends_on=logs),
         )
+        # An instance is restored once; another time or source is another generation.
+        once = pulumi.ResourceOptions(ignore_changes=["restoreToPointInTime"], depends_on=logs)
+        instance = aws.rds.Instance(own, args, pulumi.ResourceOptions.merge(left, once))
+        if sizes.backup_copy_days:
+            _copy_backups(own, settings, keys, instance, left)
+        proof = point_in_time.proof(identifier, restore, args, instance) if restore else pulumi.Output.from_input(None)
+        return instance, proof
+
+
+def _copy_backups(
+    own: str, settings: Settings, keys: Keys, instance: aws.rds.Instance, opts: pulumi.ResourceOptions
+) -> None:
+    """Snapshots and write-ahead log follow to the second region as RDS makes them, and can be restored there."""
+    aws.rds.InstanceAutomatedBackupsReplication(
+        own,
+        region=settings.place.copy_region,
+        source_db_instance_arn=instance.arn,
+        kms_key_id=keys.backups.replica_arn,
+        retention_period=settings.database.backup_copy_days,
+        opts=opts,
+    )
 
 
 def _apply_method(parameter: str) -> str:

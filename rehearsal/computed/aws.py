@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
+from rehearsal import restores
 from rehearsal.cloud import Cloud, Missing
 from rehearsal.computed.shape import Fields, Place, Shape, Value, fixed, shape
 from rehearsal.refusals import Refused
@@ -28,6 +29,11 @@ def _master_user_secrets(fields: Fields) -> Any:
         return []
     arn = "arn:aws:secretsmanager:{region}:{account}:secret:rds!db-{uuid}-{mixed6}".format_map(fields)
     return [{"secretArn": arn, "secretStatus": "active", "kmsKeyId": fields.get("masterUserSecretKmsKeyId") or ""}]
+
+
+def _as_source(property: str, otherwise: Any) -> Value:
+    """A restored instance has it from its source, unless AWS is told."""
+    return lambda f: restores.source(f.cloud, f, f["region"]).get(property, otherwise)
 
 
 def _domain_validation_options(fields: Fields) -> Any:
@@ -255,10 +261,17 @@ SHAPES: Mapping[str, Shape] = {
         status="available",
         engineVersionActual=lambda f: f.get("engineVersion"),
         masterUserSecrets=_master_user_secrets,
-        username="postgres",
-        backupRetentionPeriod=fixed(1),
+        username=_as_source("username", "postgres"),
+        kmsKeyId=_as_source("kmsKeyId", None),
+        backupRetentionPeriod=_as_source("backupRetentionPeriod", 1),
+        # What a restored instance has not from its source either.
+        multiAz=fixed(False),
+        parameterGroupName="default.postgres17",
+        dbSubnetGroupName="default",
+        vpcSecurityGroupIds=fixed(["sg-default"]),
         deletionProtection=fixed(False),
     ),
+    restores.REPLICATION: shape("arn:aws:rds:{region}:{account}:auto-backup:ab-{lower26}"),
     "aws:rds/parameterGroup:ParameterGroup": shape("{name}", arn="arn:aws:rds:{region}:{account}:pg:{name}"),
     "aws:rds/subnetGroup:SubnetGroup": shape(
         "{name}", arn="arn:aws:rds:{region}:{account}:subgrp:{name}", vpcId=_vpc_of_subnets
@@ -394,6 +407,15 @@ SHAPES: Mapping[str, Shape] = {
     "aws:cloudwatch/eventTarget:EventTarget": shape(
         "{rule}-{digits10}", targetId="terraform-{digits20}", eventBusName="default"
     ),
+    "aws:apigatewayv2/api:Api": shape(
+        "{lower10}",
+        apiEndpoint="https://{id}.execute-api.{region}.amazonaws.com",
+        arn="arn:aws:apigateway:{region}::/apis/{id}",
+        executionArn="arn:aws:execute-api:{region}:{account}:{id}",
+    ),
+    "aws:apigatewayv2/integration:Integration": shape("{lower7}"),
+    "aws:apigatewayv2/route:Route": shape("{lower7}"),
+    "aws:apigatewayv2/stage:Stage": shape("{name}", invokeUrl="https://{apiId}.execute-api.{region}.amazonaws.com/"),
     "aws:sns/topic:Topic": shape("arn:aws:sns:{region}:{account}:{name}", arn="{id}", owner="{account}"),
     "aws:sns/topicPolicy:TopicPolicy": shape("{arn}", owner="{account}"),
     "aws:sns/topicSubscription:TopicSubscription": shape(

@@ -8,6 +8,7 @@ from rehearsal.schema import Type
 SHAPES: Mapping[str, Shape] = {
     "vercel:index/project:Project": shape("prj_{mixed28}", nodeVersion="22.x"),
     "vercel:index/projectDomain:ProjectDomain": shape("{domain}", verified=fixed(True), misconfigured=fixed(False)),
+    "vercel:index/webhook:Webhook": shape("account_hook_{mixed24}", secret="{hex64}"),  # noqa: S106 - a shape
     "vercel:index/projectEnvironmentVariables:ProjectEnvironmentVariables": shape("{projectId}"),
 }
 

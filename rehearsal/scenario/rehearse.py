@@ -31,6 +31,11 @@ def _told(what: str, place: Workspace, report: Report) -> None:
             mishaps.interrupted(place, report)
         case "faults":
             mishaps.faulty(place, report)
+        case "disaster":
+            # Its fake of Vercel comes with a web server, which no other story needs.
+            from rehearsal.scenario.disaster import Disaster
+
+            Disaster(place, report).all()
         case "brief":
             Story(place, report).brief()
         case _:

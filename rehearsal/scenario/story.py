@@ -185,6 +185,10 @@ class Story:
             expect(not strange, f"left over: {', '.join(strange)}")
             kinds = Counter(record.type.rpartition(":")[2] for record in left)
             expect(kinds["Bucket"] >= BACKUP_BUCKETS, f"the backups' buckets are gone; left are {dict(kinds)}")
+            expect(
+                kinds["Secret"] == 1,
+                f"what opens the backups, and no other secret, should stay; left are {dict(kinds)}",
+            )
             step.result = f"{done.counts()}; left: " + ", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items()))
             step.facts = {**facts(done), "left": dict(kinds)}
 

@@ -27,7 +27,7 @@ class Backend:
         authority, logs = Authority(folder), Logs(cloud)
         self.servers = Servers(cloud, self._machine, authority)
         tasks = Tasks(cloud, self._machine, authority, self.servers, logs, ours)
-        services = Services(cloud, self._machine, tasks)
+        self.services = services = Services(cloud, self._machine, tasks)
         self._server = Server(
             {
                 **{f"{ECS}.{name}": call for name, call in {**tasks.operations, **services.operations}.items()},

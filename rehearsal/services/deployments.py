@@ -103,6 +103,28 @@ class Services:
             self._deploy(record)
         return {"service": self._shown(cluster, record)}
 
+    def addresses(self) -> list[str]:
+        """Where the tasks that serve answer, by HTTP."""
+        with self._lock:
+            serving = [service.primary.task for service in self._services.values() if service.primary]
+        found = [
+            _address(running, port)
+            for task in serving
+            if task and task.status == "RUNNING"
+            for running in task.containers
+            for port in running.asked.ports
+        ]
+        return [f"http://{address}" for address in found if address]
+
+    def end(self) -> None:
+        """Every task of every service ends, and the services with them: their region is gone."""
+        with self._lock:
+            for service in self._services.values():
+                for deployment in service.deployments:
+                    if deployment.task:
+                        self._tasks.end(deployment.task, "TerminationNotice", "the region is gone")
+            self._services.clear()
+
     def _record(self, cluster: str, name: str) -> Record | None:
         for record in self._cloud.list(SERVICE):
             named = name in (record.outputs["name"], _arn(record))
@@ -285,15 +307,20 @@ def _probed(running: Running) -> bool:
     return answer.exit_code == 0
 
 
-def _asked(running: Running, port: int, path: str) -> int | None:
+def _address(running: Running, port: int) -> str | None:
     container: DockerContainer | None = running.docker
     if container is None:
         return None
     container.reload()
     bindings: Mapping[str, Any] = (container.attrs or {})["NetworkSettings"]["Ports"] or {}
-    if not (published := bindings.get(f"{port}/tcp")):
+    published = bindings.get(f"{port}/tcp")
+    return f"127.0.0.1:{published[0]['HostPort']}" if published else None
+
+
+def _asked(running: Running, port: int, path: str) -> int | None:
+    if not (address := _address(running, port)):
         return None
-    url = f"http://127.0.0.1:{published[0]['HostPort']}{path}"
+    url = f"http://{address}{path}"
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
             return answer.status

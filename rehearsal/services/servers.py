@@ -10,6 +10,7 @@ from typing import Any
 
 from docker.models.containers import Container
 
+from rehearsal import restores
 from rehearsal.cloud import Cloud, Record
 from rehearsal.services.authority import Authority
 from rehearsal.services.machine import Machine
@@ -18,6 +19,7 @@ INSTANCE = "aws:rds/instance:Instance"
 REPLICATION_GROUP = "aws:elasticache/replicationGroup:ReplicationGroup"
 
 SCRIPTS = Path(__file__).parent
+DATA = "/var/lib/postgresql/data"
 LONGEST_START = 60  # seconds
 
 
@@ -31,10 +33,12 @@ class Wanted:
     script: str
     environment: Mapping[str, str]
     probe: str
+    source: str | None = None
+    """The key of the server whose data it begins with."""
 
 
 class Servers:
-    """Runs what the cloud says exists. A server whose resource is deleted goes, and its data with it."""
+    """Runs what the cloud says exists. A server whose resource is gone ends; its data stay, for a restore."""
 
     def __init__(self, cloud: Cloud, machine: Machine, authority: Authority) -> None:
         self._cloud = cloud
@@ -42,6 +46,7 @@ class Servers:
         self._authority = authority
         self._passwords: dict[str, str] = {}
         self._running: dict[str, Container] = {}
+        self._ended: dict[str, Container] = {}
         self._lock = threading.Lock()
 
     def managed(self, arn: str) -> dict[str, str] | None:
@@ -56,7 +61,8 @@ class Servers:
         with self._lock:
             wanted = {each.key: each for each in self._wanted()}
             for key in self._running.keys() - wanted.keys():
-                self._running.pop(key).remove(force=True, v=True)
+                self._ended[key] = self._running.pop(key)
+                self._ended[key].stop(timeout=10)
             fresh = {key: self._start(each) for key, each in wanted.items() if key not in self._running}
             self._running.update(fresh)
             for key, container in fresh.items():
@@ -70,8 +76,11 @@ class Servers:
 
     def _database(self, record: Record) -> Wanted:
         port = str(record.outputs.get("port") or 5432)
+        key = str(record.outputs.get("resourceId") or record.id)
+        # Of one that runs the source may be long gone.
+        source = {} if key in self._running else restores.source(self._cloud, record.outputs, record.region)
         return Wanted(
-            key=str(record.outputs.get("resourceId") or record.id),
+            key=key,
             host=record.outputs["address"],
             image="database",
             script="postgresql.sh",
@@ -84,6 +93,7 @@ class Servers:
             },
             # By TCP, since the server listens there last.
             probe=f"pg_isready -q -h 127.0.0.1 -p {port}",
+            source=source.get("resourceId"),
         )
 
     def _cache(self, record: Record) -> Wanted:
@@ -110,8 +120,24 @@ class Servers:
             aliases=[wanted.host],
             init=True,
         )
+        if wanted.source:
+            _copy(self._running.get(wanted.source) or self._ended[wanted.source], container)
         container.start()
         return container
+
+
+def _copy(source: Container, target: Container) -> None:
+    """The data as they are at one moment, as after a power cut. A server that runs stands still meanwhile."""
+    source.reload()
+    running = source.status == "running"
+    if running:
+        source.pause()
+    try:
+        archive, _ = source.get_archive(DATA)
+        target.put_archive(str(Path(DATA).parent), archive)  # pyright: ignore[reportArgumentType] - a stream will do
+    finally:
+        if running:
+            source.unpause()
 
 
 def _wait(container: Container, wanted: Wanted) -> None:

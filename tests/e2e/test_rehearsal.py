@@ -39,6 +39,18 @@ def test_production_lives_through_all_that_may_happen_to_it(tmp_path: Path) -> N
     assert any(what.startswith("A release that cannot start") for what in steps)
 
 
+def test_production_comes_back_from_the_loss_of_its_database_its_frontend_and_its_region(tmp_path: Path) -> None:
+    steps = rehearsed("disaster", "production", tmp_path)
+    for beginning in ("database.generation: 2", "The database is there, but wrong", "The settings name eu-west-1"):
+        operations = facts(steps, beginning)["operations"]
+        assert operations["create"] >= 6, "an instance, its logs, its role and its copied backups"
+        assert operations["update"] > 0, "the API moves"
+    copies = facts(steps, "eu-central-1 is gone")["copies"]
+    assert "bucket nuggetwise-backups-copy" in copies
+    assert any(copy.startswith("secret nuggetwise-production-backup-identity") for copy in copies)
+    assert any("refused" in step["result"] for step in steps.values())
+
+
 def test_staging_comes_up_drifts_and_is_taken_down(tmp_path: Path) -> None:
     steps = rehearsed("brief", "staging", tmp_path)
     assert facts(steps, "The same again")["operations"] == {}

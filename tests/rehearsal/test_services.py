@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from infra.release import image_name
+from rehearsal import restores
 from rehearsal.cloud import Cloud, Record
 from rehearsal.services import machine
 from rehearsal.services.backend import Backend
@@ -290,6 +291,57 @@ def test_the_database_behind_an_instance_speaks_tls_and_has_no_superuser_for_us(
     )
     assert lines == ["f|t|t|TLSv1.3", "refused"]
     world.cloud.delete(record)
+    world.backend.servers.reconcile()
+
+
+def put_database(world: World, number: int, **more: Any) -> Record:
+    return world.put(
+        "aws:rds/instance:Instance",
+        f"restored-{number}",
+        identifier=f"restored-{number}",
+        address=f"restored-{number}.abc.eu-central-1.rds.amazonaws.com",
+        port=5432,
+        username="nuggetwise_admin",
+        resourceId=f"db-restored-{number}",
+        masterUserSecrets=[{"secretArn": f"{MASTER_ARN}-{number}"}],
+        **more,
+    )
+
+
+def asked(world: World, number: int, statement: str) -> list[str]:
+    """What a database says to its administrator, with the password that RDS keeps for that one."""
+    variables = {
+        "PGHOST": f"restored-{number}.abc.eu-central-1.rds.amazonaws.com",
+        "PGDATABASE": "postgres",
+        "PGUSER": "nuggetwise_admin",
+        "PGSSLROOTCERT": "/srv/rds-ca.pem",
+        "PGSSLMODE": "verify-full",
+    }
+    _, lines = world.run(
+        *("psql", "-qAtc", statement),
+        image=image_name("database"),
+        environment=[{"name": name, "value": value} for name, value in variables.items()],
+        secrets=[{"name": "PGPASSWORD", "valueFrom": f"{MASTER_ARN}-{number}:password::"}],
+    )
+    return lines
+
+
+def test_a_restored_database_begins_with_what_one_has_that_runs_or_had_that_ran(world: World) -> None:
+    first = put_database(world, 1)
+    asked(world, 1, "CREATE ROLE one")
+    restore = {"useLatestRestorableTime": True}
+    beside = put_database(world, 2, restoreToPointInTime={**restore, "sourceDbInstanceIdentifier": "restored-1"})
+    asked(world, 2, "CREATE ROLE two")
+    found = "SELECT string_agg(rolname, ' ' ORDER BY rolname) FROM pg_roles WHERE rolname IN ('one', 'two')"
+    assert asked(world, 2, found) == ["one two"]
+    assert asked(world, 1, found) == ["one"], "the first one is left alone"
+    restores.keep(world.cloud, beside)
+    world.cloud.delete(beside)
+    world.backend.servers.reconcile()
+    after = put_database(world, 3, restoreToPointInTime={**restore, "sourceDbiResourceId": "db-restored-2"})
+    assert asked(world, 3, found) == ["one two"], "what the one that is gone had at its end"
+    for record in (first, after):
+        world.cloud.delete(record)
     world.backend.servers.reconcile()
 
 
