@@ -3,6 +3,8 @@
 import pulumi
 import pulumi_docker as docker
 
+from infra.backups import local as backups
+from infra.backups.local import ObjectStore
 from infra.container import local as container
 from infra.database import API, NAME, OWNER, postgresql
 from infra.database.postgresql import PostgresqlSettings
@@ -27,7 +29,7 @@ def tuned(settings: Settings) -> dict[str, str]:
 
 
 class Database(pulumi.ComponentResource):
-    """A PostgreSQL 17 server for one stack.
+    """A PostgreSQL 17 server for one stack, backed up continuously to `store` (decision 0021).
 
     `identity` changes with the volume, and so tells a new, empty database from the one that was there before.
     """
@@ -37,7 +39,14 @@ class Database(pulumi.ComponentResource):
     admin_url: pulumi.Output[str]
     identity: pulumi.Output[str]
 
-    def __init__(self, name: str, settings: Settings, network: docker.Network, opts: pulumi.ResourceOptions) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        store: ObjectStore,
+        network: docker.Network,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
         super().__init__("nuggetwise:local:Database", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         passwords = {role: GeneratedSecret(f"{name}-{role}-password", child).value for role in (ADMIN, OWNER, API)}
@@ -50,7 +59,16 @@ class Database(pulumi.ComponentResource):
                 image=image.build("database", child),
                 probe=container.Probe(["pg_isready", "-q"], interval=2),
                 memory=1024,
-                environment={"POSTGRES_PASSWORD": passwords[ADMIN]},
+                environment={
+                    "POSTGRES_PASSWORD": passwords[ADMIN],
+                    # Written to memory by images/database/pgbackrest-archive.
+                    "ARCHIVE_BUCKET": settings.backups.bucket,
+                    "ARCHIVE_ENDPOINT": backups.INSIDE.removeprefix("https://"),
+                    "ARCHIVE_CA": store.authority,
+                    "ARCHIVE_ACCESS_KEY": store.access_key,
+                    "ARCHIVE_SECRET_KEY": store.secret_key,
+                    "ARCHIVE_PASS": GeneratedSecret(f"{name}-archive-pass", child).value,
+                },
                 aliases=["database"],
                 volumes={"/var/lib/postgresql": volume},
                 shared_memory=256,
