@@ -12,7 +12,7 @@ MAKEFLAGS += --no-print-directory
 WITH_ENV := source toolchain/env.sh
 OPS := python -m ops --stack "$(STACK)"
 
-.PHONY: help up rollback down status outputs logs psql rotate env test lint format rehearse bench lock purge toolchain
+.PHONY: help up rollback rollback-frontend leave-region down status outputs logs psql backup backups restore rotate env test lint format rehearse rebuild drill bench lock purge toolchain
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/[$$][$$]/, "$$"); printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,14 @@ up: toolchain ## Bring the stack up, or up to date (STACK=, PORT= for a new one)
 rollback: toolchain ## Go back to the release before, its image and its settings, without a build
 	@$(WITH_ENV)
 	exec $(OPS) rollback
+
+rollback-frontend: toolchain ## Show the frontend's deployment before the one that serves (STACK=production; TO=id or URL; YES=1: do not ask)
+	@$(WITH_ENV)
+	exec $(OPS) rollback-frontend $(if $(TO),--to "$(TO)") $(if $(filter 1 yes true,$(YES)),--yes)
+
+leave-region: toolchain ## Forget what the stack had at AWS, for `pulumi up` in another region (STACK=production; YES=1: do not ask)
+	@$(WITH_ENV)
+	exec $(OPS) leave-region $(if $(filter 1 yes true,$(YES)),--yes)
 
 down: toolchain ## Remove the stack and its data; asks first (YES=1: does not)
 	@$(WITH_ENV)
@@ -49,6 +57,18 @@ logs: ## Print the API's logs (C=database: another component; F=1: follow)
 psql: ## Open psql on the stack's database
 	@$(WITH_ENV)
 	exec $(OPS) psql
+
+backup: ## Back the database up; it counts once it was restored and compared
+	@$(WITH_ENV)
+	exec $(OPS) backup
+
+backups: ## List the backups, newest first
+	@$(WITH_ENV)
+	exec $(OPS) backups
+
+restore: toolchain ## Restore BACKUP=latest or an ID, or to TIME='2026-11-24 12:00:00+00' (INTO=name: beside; BACK=1: undo; YES=1, FORCE=1)
+	@$(WITH_ENV)
+	exec $(OPS) restore $(if $(BACKUP),"$(BACKUP)") $(if $(TIME),--time "$(TIME)") $(if $(BACK),--back "$(BACK)") $(if $(INTO),--into "$(INTO)") $(if $(filter 1 yes true,$(FORCE)),--force) $(if $(filter 1 yes true,$(YES)),--yes)
 
 rotate: toolchain ## Replace a secret (SECRET=name; RETIRE=1: accept the value before it no more; YES=1: do not ask)
 	@$(WITH_ENV)
@@ -76,15 +96,23 @@ format: toolchain ## Format the code
 	ruff check --fix .
 	ruff format .
 
-rehearse: ## Take STACK=staging or production through its life, on stand-ins (INTERRUPTED=1, FAULTS=1: through mishaps)
+rebuild: toolchain ## Rebuild the stack from the repository, its state and its bucket, also where the state is lost
+	@$(WITH_ENV)
+	exec $(OPS) rebuild
+
+drill: toolchain ## Break a dev stack of its own in every way, and measure the way back (ONLY='database lost'; ROWS=300000: a smaller one)
+	@$(WITH_ENV)
+	exec python -m drill $(if $(ONLY),--only "$(ONLY)") $(if $(ROWS),--rows $(ROWS))
+
+rehearse: ## Take STACK=staging or production through its life, on stand-ins (INTERRUPTED=1, FAULTS=1: mishaps; DISASTER=1: recoveries)
 	@toolchain/install.sh --rehearsal
 	$(WITH_ENV)
-	exec python -m rehearsal.scenario $(if $(FAULTS),faults,$(if $(INTERRUPTED),interrupted,run)) --stack "$(STACK)"
+	exec python -m rehearsal.scenario $(if $(FAULTS),faults,$(if $(INTERRUPTED),interrupted,$(if $(DISASTER),disaster,run))) --stack "$(STACK)"
 
-bench: $(if $(COLD),,toolchain) ## Measure cold, warm and no-op times, each part named (minutes; API=1: the API's speed; REHEARSAL=1: production's; EXPAND=1: a migration of 10 million rows; DEPLOY=1: an update under load)
+bench: $(if $(COLD),,toolchain) ## Measure cold, warm and no-op times, each part named (minutes; API=1: the API's speed; REHEARSAL=1: production's; EXPAND=1: a migration of 10 million rows; DEPLOY=1: an update under load; BACKUP=1: backup and restore of a GB)
 	@$(if $(REHEARSAL),toolchain/install.sh --rehearsal)
 	$(WITH_ENV)
-	exec python -m bench$(if $(API),.api)$(if $(REHEARSAL),.rehearsal)$(if $(EXPAND),.expand)$(if $(DEPLOY),.deploy)
+	exec python -m bench$(if $(API),.api)$(if $(REHEARSAL),.rehearsal)$(if $(EXPAND),.expand)$(if $(DEPLOY),.deploy)$(if $(BACKUP),.backup)
 
 lock: toolchain ## Compile the requirements anew from pyproject.toml
 	@$(WITH_ENV)

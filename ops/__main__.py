@@ -19,6 +19,11 @@ def main() -> int:
     up = commands.add_parser("up", help="deploy the stack")
     up.add_argument("--port", type=int, help="first loopback port of a new stack")
     commands.add_parser("rollback", help="go back to the release before")
+    frontend = commands.add_parser("rollback-frontend", help="the frontend's deployment before, or another one")
+    frontend.add_argument("--to", default="", metavar="DEPLOYMENT", help="its id or its URL at Vercel")
+    frontend.add_argument("--yes", action="store_true", help="do not ask")
+    leave = commands.add_parser("leave-region", help="forget what the stack had at AWS, in a region that is gone")
+    leave.add_argument("--yes", action="store_true", help="do not ask")
     down = commands.add_parser("down", help="remove the stack and its data")
     down.add_argument("--yes", action="store_true", help="do not ask")
     commands.add_parser("status", help="the stack's containers and their health")
@@ -33,6 +38,17 @@ def main() -> int:
     rotate.add_argument("secret", help="its name")
     rotate.add_argument("--retire", action="store_true", help="accept the value before it no more")
     rotate.add_argument("--yes", action="store_true", help="do not ask before the update")
+    commands.add_parser("rebuild", help="rebuild the stack from what is left of it, and its backup")
+    commands.add_parser("backup", help="back the database up")
+    commands.add_parser("backups", help="the backups, newest first")
+    restore = commands.add_parser("restore", help="a backup into the stack, or into a database beside")
+    what = restore.add_mutually_exclusive_group()
+    what.add_argument("backup", nargs="?", help="a backup's id, or latest for the newest good one")
+    what.add_argument("--time", metavar="TIME", help="a moment such as 2026-11-24 12:00:00+00, or latest")
+    what.add_argument("--back", metavar="DATABASE", help="the database that a restore put aside; 1: the last one")
+    restore.add_argument("--into", default="", metavar="DATABASE", help="make this one, and leave the live one alone")
+    restore.add_argument("--force", action="store_true", help="replace newer data too, take an unverified backup")
+    restore.add_argument("--yes", action="store_true", help="do not ask, where nothing is lost")
     arguments = parser.parse_args()
     try:
         return run(arguments)
@@ -55,6 +71,14 @@ def run(arguments: argparse.Namespace) -> int:
             from ops.rollback import rollback
 
             return rollback(arguments.stack)
+        case "rollback-frontend":
+            from ops.rollback_frontend import rollback_frontend
+
+            return rollback_frontend(arguments.stack, to=arguments.to, yes=arguments.yes)
+        case "leave-region":
+            from ops.leave_region import leave_region
+
+            return leave_region(arguments.stack, yes=arguments.yes)
         case "down":
             from ops.down import down
 
@@ -63,6 +87,20 @@ def run(arguments: argparse.Namespace) -> int:
             from ops.rotate import rotate
 
             return rotate(arguments.stack, arguments.secret, retire=arguments.retire, yes=arguments.yes)
+        case "rebuild":
+            from ops.rebuild import rebuild
+
+            return rebuild(arguments.stack)
+        case "backup":
+            from ops.backup import backup
+
+            return backup(arguments.stack)
+        case "backups":
+            from ops.backup import backups
+
+            return backups(arguments.stack)
+        case "restore":
+            return restore(arguments)
         case _:
             from ops import show
     match arguments.command:
@@ -74,6 +112,24 @@ def run(arguments: argparse.Namespace) -> int:
             return show.logs(arguments.stack, arguments.component, follow=arguments.follow)
         case _:
             return show.psql(arguments.stack, arguments.arguments)
+
+
+def restore(arguments: argparse.Namespace) -> int:
+    consent = {"force": arguments.force, "yes": arguments.yes}
+    if arguments.time:
+        from ops import moment
+
+        return moment.restore(arguments.stack, arguments.time, **consent)
+    from ops import restore as restores
+
+    if arguments.back:
+        return restores.back(arguments.stack, arguments.back, **consent)
+    if not arguments.backup:
+        raise OperatorError(
+            "say what is to be restored: BACKUP=latest or an ID that `make backups` lists, TIME=… for a moment, or "
+            "BACK=1 to undo the last restore"
+        )
+    return restores.restore(arguments.stack, arguments.backup, into=arguments.into, **consent)
 
 
 sys.exit(main())

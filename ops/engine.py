@@ -17,6 +17,8 @@ from ops.errors import OperatorError
 
 CONTAINER = "docker:index/container:Container"
 REPLICAS = "pulumi-python:dynamic:Replicas"  # infra/api/replicas.py
+NGINX_SETTINGS = "pulumi-python:dynamic:NginxSettings"  # infra/load_balancer/nginx.py
+MIGRATIONS = "pulumi-python:dynamic:MigrationRun"  # infra/migration/step.py
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,11 @@ def resources(state: dict[str, Any]) -> Iterator[Resource]:
         yield Resource(entry["urn"], entry["type"], entry.get("id", ""))
         if entry["type"] == REPLICAS:
             yield from (Resource(entry["urn"], CONTAINER, replica) for replica in entry["outputs"]["containers"])
+
+
+def entry(state: dict[str, Any], type_: str) -> dict[str, Any] | None:
+    """All that an exported state has of the one resource of a type."""
+    return next((each for each in state["deployment"].get("resources") or [] if each["type"] == type_), None)
 
 
 def clear_interruption(stack: str, state: dict[str, Any]) -> int:

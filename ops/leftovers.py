@@ -76,6 +76,14 @@ def serving(found: Found) -> str | None:
     return None
 
 
+def settle_maintenance(found: Found, *, on: bool) -> None:
+    """Has the load balancer do what the stack's state says; a restore that was killed may have left it otherwise."""
+    for container in found.containers:
+        if container.labels.get(labels.COMPONENT) == "load-balancer" and container.status == "running":
+            with contextlib.suppress(BalancerRefused, APIError):
+                Balancer(container).maintenance(on=on)
+
+
 def missing(found: Found, known: Iterable[Resource], images: set[str]) -> list[str]:
     """Names of what the state has but the engine has not, or not running: removed or stopped by hand."""
     running = {c.id for c in found.containers if c.status in ("running", "restarting")}

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from docker.models.containers import Container
 
 from infra import labels
-from ops import engine, leftovers, preflight
+from ops import archive, engine, leftovers, preflight
 from ops.errors import OperatorError
 
 
@@ -21,6 +21,9 @@ def status(stack: str) -> int:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for database in containers:
+        if database.labels[labels.COMPONENT] == "database" and (line := archive.state(database)):
+            print(line)
     return 0 if all(row[3] == "healthy" for row in rows[1:]) else 1
 
 

@@ -50,6 +50,8 @@ def prepare(client: docker.DockerClient, settings: Settings) -> bool:
     if forgotten := engine.clear_interruption(stack, state):
         say(f"{forgotten} operations of an interrupted run are forgotten; they are done anew")
     found = remove_strangers(client, settings, known)
+    if told := engine.entry(state, engine.NGINX_SETTINGS):
+        leftovers.settle_maintenance(found, on=told["outputs"]["maintenance"])
     images = {str(image.id) for image in client.images.list(filters={"label": "nuggetwise.image"})}
     if gone := leftovers.missing(found, known, images):
         say(f"not there or not running any more: {', '.join(gone)}; refreshing the state and making them again")

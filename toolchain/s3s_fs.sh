@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The S3 server of the dev stack's object store, compiled once per machine and kept as an image.
 
-S3S_FS_IMAGE=nuggetwise/s3s-fs:0.11.1
+S3S_FS_IMAGE=nuggetwise/s3s-fs:0.11.1-2 # with what toolchain/s3s-fs/ has of ours
 
 s3s_fs_ready() { timeout 20 docker image inspect -f '{{.Id}}' "$S3S_FS_IMAGE" >/dev/null 2>&1; }
 

@@ -23,7 +23,7 @@ from docker.errors import NotFound
 from docker.models.containers import Container
 
 from infra import labels
-from infra.release import CLOUD_ONLY, IMAGE_SOURCES, ROOT, image_name
+from infra.release import IMAGE_SOURCES, ROOT, image_name
 
 COPIED = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".pytest_cache", ".ruff_cache", "Pulumi.e2e-*")
 
@@ -51,6 +51,11 @@ class Stack:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def filters(self) -> dict[str, str | list[str] | bool]:
+        """What the engine finds all of the stack by."""
+        return {"label": f"{labels.STACK}={self.name}"}
 
     def start(self, *command: str, **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -119,12 +124,11 @@ class Stack:
 
     def remove(self) -> None:
         done = self.ops("down", "--yes")
-        by_name: dict[str, str | list[str] | bool] = {"label": f"{labels.STACK}={self.name}"}
-        for container in self.engine.containers.list(all=True, ignore_removed=True, filters=by_name):
+        for container in self.engine.containers.list(all=True, ignore_removed=True, filters=self.filters):
             container.remove(force=True, v=True)
-        for volume in self.engine.volumes.list(filters=by_name):
+        for volume in self.engine.volumes.list(filters=self.filters):
             volume.remove(force=True)
-        for network in self.engine.networks.list(filters=by_name):
+        for network in self.engine.networks.list(filters=self.filters):
             network.remove()
         assert done.code == 0, done.text
 
@@ -195,7 +199,7 @@ def first_up(stack: Stack, lock: Path) -> Done:
 
 def images_are_there(engine: docker.DockerClient) -> bool:
     there = {tag for image in engine.images.list() for tag in image.tags}
-    return {image_name(image) for image in IMAGE_SOURCES.keys() - CLOUD_ONLY} <= there
+    return {image_name(image) for image in IMAGE_SOURCES} <= there
 
 
 @pytest.fixture(scope="session")

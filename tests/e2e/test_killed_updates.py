@@ -94,7 +94,7 @@ def test_an_update_whose_engine_was_killed_is_ended_by_the_next_one(
     assert variable(stack, "RATE_LIMIT_API") == limit
     assert len(replicas(stack)) == 3
     everything = stack.engine.containers.list(all=True, ignore_removed=True, filters=stack.filters)
-    assert len(everything) == 10, [container.name for container in everything]
+    assert len(everything) == 11, [container.name for container in everything]
     assert not load.report.failures, str(load.report)
     written = sum(answer.status == 201 for answer in load.report.answers)
     assert rows(stack, person) == (written, written)

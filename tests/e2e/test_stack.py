@@ -56,7 +56,7 @@ def test_outputs_are_masked_unless_asked_for(stack: Stack) -> None:
 def test_status_shows_every_container_healthy(stack: Stack) -> None:
     done = stack.ops("status")
     assert done.code == 0, done.text
-    assert done.text.count("healthy") == 10
+    assert done.text.count("healthy") == 11
     assert done.text.count("\napi ") == 3
 
 
@@ -76,7 +76,7 @@ def test_no_secret_is_in_the_state_or_in_a_preview(stack: Stack) -> None:
 
 def test_containers_run_locked_down(stack: Stack) -> None:
     running = stack.engine.containers.list(ignore_removed=True, filters={"label": f"{labels.STACK}={stack.name}"})
-    assert len(running) == 10
+    assert len(running) == 11
     for container in running:
         config, host = container.attrs["Config"], container.attrs["HostConfig"]
         assert config["User"] not in ("", "root", "0"), container.name
@@ -89,12 +89,13 @@ def test_containers_run_locked_down(stack: Stack) -> None:
         assert code != 0, f"{container.name} writes to its root file system"
 
 
-def test_prometheus_scrapes_every_replica(stack: Stack) -> None:
+def test_prometheus_scrapes_every_replica_and_the_jobs(stack: Stack) -> None:
     def all_up() -> bool:
         targets = httpx.get(f"http://127.0.0.1:{stack.port + 1}/api/v1/targets").json()["data"]["activeTargets"]
-        return [target["health"] for target in targets] == ["up"] * 3
+        up = sorted(target["labels"]["job"] for target in targets if target["health"] == "up")
+        return up == ["api", "api", "api", "ops"] and len(targets) == len(up)
 
-    eventually(all_up, 40, "three targets up")
+    eventually(all_up, 40, "four targets up")
     assert httpx.get(f"{stack.url}/api/health").status_code == 200
     # Replicas of earlier tests are still in the last five minutes, as down.
     query = {"query": "count(http_request_duration_seconds_count{route='/api/health'} and on(instance) up == 1) > 0"}

@@ -158,6 +158,26 @@ def test_a_url_that_would_be_misread_is_refused_without_being_shown(key: str, ur
     assert "ter2" not in str(caught.value)
 
 
+IDENTITY = f"AGE-SECRET-KEY-1{'Q' * 58}"
+
+
+@pytest.mark.parametrize("given", [IDENTITY, f"{IDENTITY} {IDENTITY}"])
+def test_what_opens_an_earlier_stacks_backups_is_hidden(given: str) -> None:
+    parsed = settings.parse("dev", complete("dev", backups={"bucket": "b-dev", "earlier_identities": given}))
+    assert parsed.backups.earlier_identities is not None
+    assert parsed.backups.earlier_identities.get_secret_value() == given
+    assert "AGE-SECRET-KEY" not in repr(parsed)
+
+
+@pytest.mark.parametrize("given", ["", IDENTITY[:-1], IDENTITY.lower(), f"{IDENTITY},{IDENTITY}", f"{IDENTITY} "])
+def test_what_opens_no_backups_is_refused_without_being_shown(given: str) -> None:
+    with pytest.raises(settings.SettingsError) as caught:
+        settings.parse("dev", complete("dev", backups={"bucket": "b-dev", "earlier_identities": given}))
+    said = "Pulumi.dev.yaml: nuggetwise:backups.earlier_identities: what stands there is not right; it must be what"
+    assert str(caught.value).startswith(said)
+    assert "QQQ" not in str(caught.value).upper()
+
+
 @pytest.mark.parametrize(
     ("block", "change", "expected"),
     [

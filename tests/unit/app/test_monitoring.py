@@ -3,6 +3,8 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,6 +12,9 @@ import pytest
 import yaml
 
 from infra.release import ROOT
+from jobs.settings import Bucket
+from jobs.status import Status
+from jobs.store import Store
 
 # Prometheus makes these itself.
 OF_PROMETHEUS = {"up", "ALERTS"}
@@ -21,15 +26,16 @@ def dashboard() -> dict[str, Any]:
     return json.loads((ROOT / "monitoring" / "dashboard.json").read_text())
 
 
-def rules() -> list[dict[str, Any]]:
-    (group,) = yaml.safe_load((ROOT / "images" / "prometheus" / "rules.yml").read_text())["groups"]
-    return group["rules"]
+def rules(*groups: str) -> list[dict[str, Any]]:
+    """The rules of these groups; all without any."""
+    found = yaml.safe_load((ROOT / "images" / "prometheus" / "rules.yml").read_text())["groups"]
+    return [rule for group in found if not groups or group["name"] in groups for rule in group["rules"]]
 
 
 def expressions() -> Iterator[str]:
     for panel in dashboard()["panels"]:
         yield from (target["expr"] for target in panel["targets"])
-    yield from (rule["expr"] for rule in rules())
+    yield from (rule["expr"] for rule in rules("api"))
 
 
 def names_in(expression: str) -> set[str]:
@@ -69,6 +75,15 @@ def test_names_are_found_among_functions_labels_and_durations(expression: str, n
     assert names_in(expression) == names
 
 
+def test_every_metric_of_the_rules_on_backups_is_one_of_the_jobs(tmp_path: Path):
+    nowhere = Bucket("b", "database/", "eu-central-1", None, None, "tag")
+    told = Status(Store.connect(nowhere), tmp_path, datetime.now(UTC)).exposition()
+    metrics = {re.split(r"[{ ]", line, maxsplit=1)[0] for line in told.splitlines() if not line.startswith("#")}
+    used = {name for rule in rules("backups") for name in names_in(rule["expr"])}
+    assert len(used) == 4
+    assert used <= metrics
+
+
 def test_each_rule_says_how_bad_it_is_and_what_to_do():
     for rule in rules():
         assert rule["labels"]["severity"] in ("warning", "critical"), rule["alert"]
@@ -76,7 +91,8 @@ def test_each_rule_says_how_bad_it_is_and_what_to_do():
 
 
 def test_each_rule_is_shown_to_fire_by_promtools_tests():
-    tests = yaml.safe_load((ROOT / "images" / "prometheus" / "rules.test.yml").read_text())["tests"]
+    files = (ROOT / "images" / "prometheus").glob("*.test.yml")
+    tests = [test for file in files for test in yaml.safe_load(file.read_text())["tests"]]
     fired = {case["alertname"] for test in tests for case in test["alert_rule_test"] if case.get("exp_alerts")}
     assert fired == {rule["alert"] for rule in rules()}
 

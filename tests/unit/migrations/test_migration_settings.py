@@ -1,6 +1,7 @@
 """What the runner is told, and how it complains."""
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from migrations.__main__ import main
 from migrations.errors import SettingError
@@ -17,6 +18,13 @@ VARIABLES = ("OWNER_DATABASE_URL", "DATABASE_URL", "ADMIN_DATABASE_URL", "MIGRAT
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in VARIABLES:
         monkeypatch.delenv(variable, raising=False)
+
+
+def test_another_database_of_the_same_server_can_be_named() -> None:
+    given = settings({**BOTH, "ADMIN_DATABASE_URL": ADMIN}, "restored")
+    assert (given.owner.database, given.api.database) == ("restored", "restored")
+    assert conninfo_to_dict(given.owner.url) == {**conninfo_to_dict(OWNER), "dbname": "restored"}
+    assert given.admin == settings({**BOTH, "ADMIN_DATABASE_URL": ADMIN}).admin
 
 
 def test_roles_passwords_and_the_database_come_from_the_urls() -> None:
