@@ -176,7 +176,7 @@ def test_a_store_that_is_away_holds_nothing_up_and_what_waited_is_archived_after
     try:
         new_person()
         backed_up.sql("SELECT pg_switch_wal()")
-        eventually(lambda: "nothing reaches the bucket" in backed_up.ops("status").text, 60, "status tells it")
+        eventually(lambda: "nothing reaches the bucket" in backed_up.ops("status").text, 180, "status tells it")
         database.reload()
         assert database.attrs["State"]["Health"]["Status"] == "healthy"
         began = time.monotonic()

@@ -54,8 +54,10 @@ with socket.create_server(("", 3000)) as server:
         connection, _ = server.accept()
         with connection:
             text = b""
-            while b"\\r\\n\\r\\n" not in text:
-                text += connection.recv(4096)
+            while b"\\r\\n\\r\\n" not in text and (part := connection.recv(4096)):
+                text += part
+            if not text:
+                continue  # somebody who connected and left
             print(text.split()[0].decode(), flush=True)
             if sys.argv[1] == "answer":
                 connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n")

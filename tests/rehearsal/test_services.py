@@ -110,7 +110,7 @@ class World:
     def service(self) -> "ServiceTypeDef":
         return self.ecs.describe_services(cluster="main", services=["api"])["services"][0]
 
-    def eventually(self, check: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    def eventually(self, check: Callable[[], bool], what: str, seconds: float = 180) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if check():
