@@ -22,11 +22,13 @@ from bench import usage_data
 from bench.deploy import stack
 from infra import labels
 from infra.database import OWNER
-from ops.job import ADMIN_URL, admin_url, component
+from ops.job import ADMIN_URL
 
 ROUNDS = 3
 ROWS = 3_300_000  # of usage, for a GB with its indexes
 DUMP, RESTORE, MEMORY = 4.0, 1.5, 256  # times as fast; MiB
+PASSWORD = "POSTGRES_PASSWORD"  # noqa: S105 (the name of a variable)
+MEMORY_STAT = "cd /sys/fs/cgroup; cat memory.stat 2>/dev/null || cat memory/memory.stat"
 THEIR_FILE = "/work/theirs.sql.gz"
 
 
@@ -35,14 +37,13 @@ class Bench:
 
     def __init__(self, client: docker.DockerClient, name: str) -> None:
         self._api = client.api
-        self._ops = component(client, name, "ops")
-        self._database = component(client, name, "database")
-        self._admin = {ADMIN_URL: admin_url(client, name)}
+        self._ops, self._database = (found(client, name, component) for component in ("ops", "database"))
+        self._admin = {ADMIN_URL: f"postgresql://postgres:{variable(self._database, PASSWORD)}@database:5432/postgres"}
 
     def fill(self, rows: int) -> int:
         """Makes the rows. Returns the database's size in MB."""
         address = next(iter(self._database.attrs["NetworkSettings"]["Networks"].values()))["IPAddress"]
-        url = dict(each.split("=", 1) for each in self._ops.attrs["Config"]["Env"])["OWNER_DATABASE_URL"]
+        url = variable(self._ops, "OWNER_DATABASE_URL")
         usage_data.fill(url.replace("@database:", f"@{address}:"), rows)
         return int(self.sql("SELECT pg_database_size('nuggetwise') / 1000000"))
 
@@ -85,8 +86,9 @@ class Bench:
 
         def watch() -> None:
             while not over.wait(0.2):
-                kept = run(self._ops, ["cat", "/sys/fs/cgroup/memory.stat"])
-                highest[0] = max(highest[0], int(kept.split()[1]) / 2**20)
+                kept = dict(line.split() for line in run(self._ops, ["sh", "-c", MEMORY_STAT]).splitlines())
+                # As version 2 of cgroups has it, and version 1.
+                highest[0] = max(highest[0], int(kept.get("anon") or kept["total_rss"]) / 2**20)
 
         watcher = threading.Thread(target=watch)
         watcher.start()
@@ -110,6 +112,16 @@ class Bench:
             yield from lines
         if (code := self._api.exec_inspect(made["Id"])["ExitCode"]) != 0:
             raise SystemExit(f"bench: {' '.join(command)} failed with exit code {code}: make logs C=ops")
+
+
+def found(client: docker.DockerClient, stack: str, component: str) -> Container:
+    """A container of the bench's own stack, whose state is not this process's."""
+    wanted = [f"{labels.STACK}={stack}", f"{labels.COMPONENT}={component}"]
+    return client.containers.list(ignore_removed=True, filters={"label": wanted})[0]
+
+
+def variable(container: Container, name: str) -> str:
+    return str(dict(each.split("=", 1) for each in container.attrs["Config"]["Env"])[name])
 
 
 def run(container: Container, command: list[str]) -> str:
