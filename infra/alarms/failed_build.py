@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 import pulumiverse_vercel as vercel
 
+from infra.alarms import event
 from infra.generated_secret import GeneratedSecret
 from infra.policy import document
 from infra.settings import Settings
@@ -59,30 +60,15 @@ class FailedBuild(pulumi.ComponentResource):
             project_ids=[project_id],
             opts=self._child,
         )
-        asked = pulumi.Output.from_input(project_id).apply(pattern)
-        rule = aws.cloudwatch.EventRule(
+        event.tell(
             name,
-            description="A build of the frontend failed",
-            event_pattern=pulumi.Output.json_dumps(asked, sort_keys=True),
-            opts=self._child,
-        )
-        aws.cloudwatch.EventTarget(
-            name,
-            rule=rule.name,
-            arn=topic_arn,
-            input_transformer={
-                "input_paths": {
-                    "deployment": "$.detail.payload.deployment.id",
-                    "log": "$.detail.payload.links.deployment",
-                },
-                # A text, and so a JSON string.
-                "input_template": json.dumps(
-                    f"frontend broken: A build of {settings.frontend_url} failed: <deployment>. <log> says why. What "
-                    "was shown before is still shown. Were it broken too: "
-                    f"`make rollback-frontend STACK={settings.name}`."
-                ),
-            },
-            opts=self._child,
+            "A build of the frontend failed",
+            pulumi.Output.from_input(project_id).apply(pattern),
+            topic_arn,
+            f"frontend broken: A build of {settings.frontend_url} failed: <deployment>. <log> says why. What was shown "
+            f"before is still shown. Were it broken too: `make rollback-frontend STACK={settings.name}`.",
+            {"deployment": "$.detail.payload.deployment.id", "log": "$.detail.payload.links.deployment"},
+            self._child,
         )
         self.register_outputs({})
 

@@ -1,12 +1,11 @@
 """The e-mail that says that a scheduled task failed."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 import pulumi
-import pulumi_aws as aws
 
+from infra.alarms import event
 from infra.settings import Settings
 
 
@@ -49,30 +48,20 @@ class FailedTask(pulumi.ComponentResource):
         failed = pulumi.Output.all(cluster=cluster_arn, families=families).apply(
             lambda known: pattern(known["cluster"], known["families"])
         )
-        rule = aws.cloudwatch.EventRule(
-            name,
-            description="A backup, an upkeep or a restore test failed",
-            event_pattern=pulumi.Output.json_dumps(failed, sort_keys=True),
-            opts=child,
-        )
         logs = f"aws logs tail $(pulumi stack output log_group -s {settings.name}) --since 1h"
-        aws.cloudwatch.EventTarget(
+        event.tell(
             name,
-            rule=rule.name,
-            arn=topic_arn,
-            input_transformer={
-                "input_paths": {
-                    "definition": "$.detail.taskDefinitionArn",
-                    "task": "$.detail.taskArn",
-                    "code": "$.detail.containers[0].exitCode",
-                    "reason": "$.detail.stoppedReason",
-                },
-                # A text, and so a JSON string.
-                "input_template": json.dumps(
-                    "A scheduled task failed: <task> of <definition> ended with exit code <code>. <reason>. "
-                    f"Its log says why: {logs}"
-                ),
+            "A backup, an upkeep or a restore test failed",
+            failed,
+            topic_arn,
+            "A scheduled task failed: <task> of <definition> ended with exit code <code>. <reason>. "
+            f"Its log says why: {logs}",
+            {
+                "definition": "$.detail.taskDefinitionArn",
+                "task": "$.detail.taskArn",
+                "code": "$.detail.containers[0].exitCode",
+                "reason": "$.detail.stoppedReason",
             },
-            opts=child,
+            child,
         )
         self.register_outputs({})
