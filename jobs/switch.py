@@ -1,6 +1,7 @@
 """Putting one database in the place of another: both get other names, in one transaction."""
 
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
@@ -35,7 +36,7 @@ def switch(admin: Target, live: str, name: str, tell: Tell) -> None:
     with connect(admin, release="switch", autocommit=True) as session:
         _check(session, live, name)
         there = new_database.comment(session, live) is not None
-        kept = f"{live}_before_{_now(session)}" if there else None
+        kept = _free_name(session, live) if there else None
         with _ending_sessions(admin, [live, name]):
             _rename(session, live, name, kept)
         tell({"action": "switched", "database": live, "from": name, "kept": kept})
@@ -52,10 +53,15 @@ def _check(session: Connection, live: str, name: str) -> None:
         raise JobError(f"{name} is not complete ({found}): run its restore again")
 
 
-def _now(session: Connection) -> str:
-    row = session.execute(_NOW).fetchone()
-    assert row
-    return str(row[0])
+def _free_name(session: Connection, live: str) -> str:
+    """A switch may follow another one within the second that their names tell."""
+    while True:
+        row = session.execute(_NOW).fetchone()
+        assert row
+        name = f"{live}_before_{row[0]}"
+        if new_database.comment(session, name) is None:
+            return name
+        time.sleep(0.1)
 
 
 def _rename(session: Connection, live: str, name: str, kept: str | None) -> None:
