@@ -5,7 +5,6 @@ own tests of the API and of the database must pass there.
 """
 
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from migrations.runner import upgrade
 from migrations.settings import Settings
 from migrations.stopwatch import Stopwatch
 from tests import previous_release
+from tests.e2e.conftest import free_port
 from tests.previous_release.release import NoHistory, before, export
 
 from .conftest import environment_of, image_of
@@ -77,16 +77,6 @@ def cache_url() -> Generator[str]:
     finally:
         container.remove(force=True)
         client.close()
-
-
-def free_port() -> int:
-    """Of two free ports, one for the API and, three after it, one for the fakes."""
-    with socket.socket() as api, socket.socket() as fakes:
-        while True:
-            api.bind(("127.0.0.1", 0))
-            port = api.getsockname()[1]
-            if port < 65_000 and fakes.connect_ex(("127.0.0.1", port + 3)) != 0:
-                return port
 
 
 @contextmanager
