@@ -697,7 +697,7 @@ def _explained(file: str, error: dict[str, Any]) -> list[str]:
         near = difflib.get_close_matches(path[-1], known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known))}"
         return [f"{key}: unknown setting; {hint}"]
-    hidden = path[0] in ("keys", "sentry_dsn") or path[-1] in ("url", "owner_url", "earlier_identities")
+    hidden = path[0] in ("keys", "sentry_dsn") or path[-1] in SECRET_KEYS.get(path[0], ())
     shown = "what stands there" if hidden else json.dumps(error["input"], default=str)
     return [f"{key}: {shown} is not right; it must be {_described(path)}"]
 

@@ -12,7 +12,7 @@ from typing import Final
 from jobs import age, catalogue, retention
 from jobs.dump import LOCK_SECONDS, dump
 from jobs.errors import BrokenBackup, JobError
-from jobs.manifest import Manifest
+from jobs.manifest import Manifest, stamp
 from jobs.metrics import Metrics
 from jobs.patience import Patience
 from jobs.settings import Bucket, Keys, Source
@@ -64,7 +64,7 @@ class Backups:
         made = catalogue.manifest_of(backup)
         self._verify(made, identities, already=backup.good)
         moment = datetime.now(UTC)
-        self.store.put(f"{made.id}/tested-{moment:%Y%m%dT%H%M%SZ}.json", _said({"tested_at": moment.isoformat()}))
+        self.store.put(f"{made.id}/tested-{stamp(moment)}.json", _said({"tested_at": moment.isoformat()}))
 
     def _verify(self, made: Manifest, identities: str, *, already: bool = False) -> None:
         started = time.monotonic()

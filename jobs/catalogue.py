@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from jobs.errors import BrokenBackup, JobError
@@ -45,7 +45,7 @@ class Backup:
     def tested(self) -> list[datetime]:
         """When restore tests of it have passed."""
         found = (_TESTED.fullmatch(name) for name in self.files)
-        return [datetime.strptime(each[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) for each in found if each]
+        return [time_of(each[1]) for each in found if each]
 
 
 def backups(store: Store) -> list[Backup]:
@@ -77,6 +77,11 @@ def manifest_of(backup: Backup) -> Manifest:
     if backup.broken or backup.manifest is None:
         raise BrokenBackup(f"backup {backup.id} is broken: {backup.broken}. Use another one")
     return backup.manifest
+
+
+def last_good(known: Iterable[Backup]) -> datetime | None:
+    """The moment to which the newest good backup goes back."""
+    return max((each.created_at for each in known if each.good), default=None)
 
 
 def last_tested(known: Iterable[Backup]) -> datetime | None:

@@ -76,9 +76,14 @@ def _check(made: Manifest) -> None:
 
 def new_id(now: datetime) -> str:
     """A name that sorts by time and that no other backup has."""
-    return f"{now.astimezone(UTC):{_TIME}}-{secrets.token_hex(2)}"
+    return f"{stamp(now)}-{secrets.token_hex(2)}"
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as names in the bucket have it, to the second."""
+    return f"{moment.astimezone(UTC):{_TIME}}"
 
 
 def time_of(id: str) -> datetime:
-    """When a backup of that name was begun."""
+    """The moment that a name in the bucket begins with, such as when a backup of that id was begun."""
     return datetime.strptime(id.partition("-")[0], _TIME).replace(tzinfo=UTC)

@@ -1,14 +1,14 @@
 """An empty database beside the live one, for a backup to be restored into; marked until the restore is complete."""
 
 import re
-from typing import Final, LiteralString
+from typing import Final
 
 from psycopg.errors import ObjectInUse
-from psycopg.sql import SQL, Composable, Identifier, Literal
+from psycopg.sql import Identifier, Literal
 
 from jobs.errors import JobError
 from migrations.connection import Connection
-from migrations.roles import CREATE_DATABASE
+from migrations.roles import CREATE_DATABASE, close, let_hand_over, run, verifier
 from migrations.settings import Target
 
 RESTORING: Final = "restoring backup "
@@ -42,48 +42,35 @@ def create(admin: Connection, name: str, backup: str, owner: Target, api_role: s
     found = comment(admin, name)
     if found is not None:
         if found not in (RESTORING + backup, RESTORED + backup):
-            what = f"{found}" if found.startswith((RESTORING, RESTORED)) else "not made by a restore"
+            what = found if found.startswith((RESTORING, RESTORED)) else "not made by a restore"
             raise JobError(f"there is a database {name}, {what}: restore into another name, or drop it first")
         _drop(admin, name, force=found.startswith(RESTORING))
     _ensure_roles(admin, owner, api_role)
     # It bears its name only once it is marked: whatever is killed half-way can be told from somebody's database.
     beside = f"{name}_being_made"
-    _run(admin, "DROP DATABASE IF EXISTS {} WITH (FORCE)", Identifier(beside))
-    _run(admin, CREATE_DATABASE, Identifier(beside), Identifier(owner.role))
+    run(admin, "DROP DATABASE IF EXISTS {} WITH (FORCE)", Identifier(beside))
+    run(admin, CREATE_DATABASE, Identifier(beside), Identifier(owner.role))
     mark(admin, beside, RESTORING + backup)
-    _run(admin, "REVOKE ALL ON DATABASE {} FROM PUBLIC", Identifier(beside))
-    _run(admin, "GRANT CONNECT ON DATABASE {} TO {}", Identifier(beside), Identifier(api_role))
-    _run(admin, "ALTER DATABASE {} RENAME TO {}", Identifier(beside), Identifier(name))
+    close(admin, Identifier(beside), Identifier(api_role))
+    run(admin, "ALTER DATABASE {} RENAME TO {}", Identifier(beside), Identifier(name))
 
 
 def _drop(admin: Connection, name: str, *, force: bool) -> None:
     """Of a restore that was cut short a session may still be there; one that is complete may be in use."""
     try:
-        _run(admin, "DROP DATABASE {}" + (" WITH (FORCE)" if force else ""), Identifier(name))
+        run(admin, "DROP DATABASE {}" + (" WITH (FORCE)" if force else ""), Identifier(name))
     except ObjectInUse as error:
         raise JobError(f"{name} is restored, and in use: restore into another name, or end its sessions") from error
 
 
 def mark(admin: Connection, name: str, comment: str) -> None:
-    _run(admin, "COMMENT ON DATABASE {} IS {}", Identifier(name), Literal(comment))
+    run(admin, "COMMENT ON DATABASE {} IS {}", Identifier(name), Literal(comment))
 
 
 def _ensure_roles(admin: Connection, owner: Target, api_role: str) -> None:
     if admin.execute(_MISSING, [owner.role]).fetchone() == (True,):
-        # Hashed here, so that the password is in no statement and in no log of the server.
-        verifier = admin.pgconn.encrypt_password(owner.password.encode(), owner.role.encode(), b"scram-sha-256")
-        _run(
-            admin,
-            "CREATE ROLE {} LOGIN NOSUPERUSER NOBYPASSRLS NOREPLICATION PASSWORD {}",
-            Identifier(owner.role),
-            Literal(verifier.decode()),
-        )
+        made = "CREATE ROLE {} LOGIN NOSUPERUSER NOBYPASSRLS NOREPLICATION PASSWORD {}"
+        run(admin, made, Identifier(owner.role), verifier(admin, owner))
     if admin.execute(_MISSING, [api_role]).fetchone() == (True,):
-        _run(admin, "CREATE ROLE {} LOGIN NOSUPERUSER NOBYPASSRLS NOREPLICATION", Identifier(api_role))
-    if admin.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone() != (True,):
-        # What a master user such as RDS's needs to hand a database to its owner.
-        _run(admin, "GRANT {} TO CURRENT_USER", Identifier(owner.role))
-
-
-def _run(admin: Connection, statement: LiteralString, *parts: Composable) -> None:
-    admin.execute(SQL(statement).format(*parts))
+        run(admin, "CREATE ROLE {} LOGIN NOSUPERUSER NOBYPASSRLS NOREPLICATION", Identifier(api_role))
+    let_hand_over(admin, Identifier(owner.role))

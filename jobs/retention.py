@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from jobs.catalogue import Backup
+from jobs.catalogue import Backup, last_good
 from jobs.settings import Expiry
 from jobs.store import Store
 
@@ -13,7 +13,7 @@ KEPT: Final = timedelta(days=30)
 
 def superseded(known: Sequence[Backup], now: datetime) -> list[Backup]:
     """Of all backups those to let go. A good one without a newer good one never is, however old."""
-    newest_good = max((each.created_at for each in known if each.good), default=None)
+    newest_good = last_good(known)
     return [each for each in known if newest_good and each.created_at < newest_good and now - each.created_at > KEPT]
 
 

@@ -73,10 +73,10 @@ class Clock:
         log(f"{job.name} … exit code {process.returncode}")
 
 
-def serve(status: Status, work: Path, port: int, overdue_after: timedelta = OVERDUE_AFTER) -> None:
+def serve(status: Status, work: Path, port: int) -> None:
     """Runs for ever. Raises OSError when the port is taken."""
     workspace.clean(work, (VERIFY, RESTORE))
-    clock = Clock.started(status, work, datetime.now(UTC), overdue_after)
+    clock = Clock.started(status, work, datetime.now(UTC))
     server = ThreadingHTTPServer(("", port), _handler(status, clock))
     server.daemon_threads = True
     status.refresh()

@@ -38,7 +38,7 @@ class Status:
     @property
     def last_good(self) -> datetime | None:
         """The moment to which the newest good backup goes back."""
-        return max((each.created_at for each in self.backups if each.good), default=None)
+        return catalogue.last_good(self.backups)
 
     def last(self, job: str) -> datetime | None:
         """When a job last went well; of a restore test, when there was first something to test."""

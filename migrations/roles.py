@@ -1,9 +1,7 @@
 """The roles step: the owner, the API's role, and the database. Safe to repeat; needs no superuser."""
 
-from dataclasses import replace
 from typing import LiteralString
 
-from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from migrations.connection import Connection, connect
@@ -50,9 +48,9 @@ def ensure_roles(settings: Settings, stopwatch: Stopwatch) -> None:
         for target in (settings.owner, settings.api):
             _ensure_role(admin, target)
         # The owner may see what the API's sessions do (not become the API), to name one that a migration waits for.
-        _run(admin, "GRANT {} TO {} WITH INHERIT TRUE, SET FALSE", api, Identifier(settings.owner.role))
+        run(admin, "GRANT {} TO {} WITH INHERIT TRUE, SET FALSE", api, Identifier(settings.owner.role))
         for name, value in API_TIMEOUTS.items():
-            _run(admin, "ALTER ROLE {} SET {} = {}", api, Identifier(name), Literal(value))
+            run(admin, "ALTER ROLE {} SET {} = {}", api, Identifier(name), Literal(value))
         _ensure_database(admin, settings)
     log(f"roles … {settings.owner.role} and {settings.api.role} of {settings.owner.database}")
 
@@ -63,28 +61,40 @@ def _ensure_role(admin: Connection, target: Target) -> None:
     role = Identifier(target.role)
     row = admin.execute(IS_ABOVE_POLICIES, [target.role]).fetchone()
     if row is None:
-        _run(admin, "CREATE ROLE {} NOSUPERUSER NOBYPASSRLS NOREPLICATION", role)
+        run(admin, "CREATE ROLE {} NOSUPERUSER NOBYPASSRLS NOREPLICATION", role)
     elif row == (True,):
         raise MigrationError(f"{target.role} is a superuser or bypasses row-level security: name another role")
-    # Hashed here, so that the password is in no statement and in no log of the server.
+    run(admin, "ALTER ROLE {} LOGIN NOCREATEDB NOCREATEROLE PASSWORD {}", role, verifier(admin, target))
+
+
+def verifier(admin: Connection, target: Target) -> Literal:
+    """The password of a role, hashed here, so that it is in no statement and in no log of the server."""
     password, name = target.password.encode(), target.role.encode()
-    verifier = Literal(admin.pgconn.encrypt_password(password, name, b"scram-sha-256").decode())
-    _run(admin, "ALTER ROLE {} LOGIN NOCREATEDB NOCREATEROLE PASSWORD {}", role, verifier)
+    return Literal(admin.pgconn.encrypt_password(password, name, b"scram-sha-256").decode())
 
 
 def _ensure_database(admin: Connection, settings: Settings) -> None:
     database, owner = Identifier(settings.owner.database), Identifier(settings.owner.role)
-    if admin.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone() != (True,):
-        # What a master user such as RDS's needs to hand a database to its owner.
-        _run(admin, "GRANT {} TO CURRENT_USER", owner)
+    let_hand_over(admin, owner)
     found = admin.execute(OWNER_OF_DATABASE, [settings.owner.database]).fetchone()
     if found is None:
-        _run(admin, CREATE_DATABASE, database, owner)
+        run(admin, CREATE_DATABASE, database, owner)
     elif found != (settings.owner.role,):
         _move_in(settings)
         return
-    _run(admin, "REVOKE ALL ON DATABASE {} FROM PUBLIC", database)
-    _run(admin, "GRANT CONNECT ON DATABASE {} TO {}", database, Identifier(settings.api.role))
+    close(admin, database, Identifier(settings.api.role))
+
+
+def let_hand_over(admin: Connection, owner: Identifier) -> None:
+    """What a master user such as RDS's needs to hand a database to its owner."""
+    if admin.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone() != (True,):
+        run(admin, "GRANT {} TO CURRENT_USER", owner)
+
+
+def close(admin: Connection, database: Identifier, api: Identifier) -> None:
+    """Leaves the database to its owner and the API's role."""
+    run(admin, "REVOKE ALL ON DATABASE {} FROM PUBLIC", database)
+    run(admin, "GRANT CONNECT ON DATABASE {} TO {}", database, api)
 
 
 def _move_in(settings: Settings) -> None:
@@ -94,19 +104,19 @@ def _move_in(settings: Settings) -> None:
     """
     assert settings.admin
     database, owner = Identifier(settings.owner.database), Identifier(settings.owner.role)
-    url = make_conninfo(settings.admin.url, dbname=settings.owner.database)
-    with connect(replace(settings.admin, url=url), release=settings.release, autocommit=True) as admin:
+    there = settings.admin.of(settings.owner.database)
+    with connect(there, release=settings.release, autocommit=True) as admin:
         for role in (owner, Identifier(settings.api.role)):
-            _run(admin, "GRANT CONNECT ON DATABASE {} TO {}", database, role)
-        _run(admin, "GRANT USAGE, CREATE ON SCHEMA public TO {}", owner)
+            run(admin, "GRANT CONNECT ON DATABASE {} TO {}", database, role)
+        run(admin, "GRANT USAGE, CREATE ON SCHEMA public TO {}", owner)
         match admin.execute(MAY_GRANT_AUTH).fetchone():
             case (None, _):  # revision 0003 makes it
-                _run(admin, "GRANT CREATE ON DATABASE {} TO {}", database, owner)
+                run(admin, "GRANT CREATE ON DATABASE {} TO {}", database, owner)
             case (True, _):
-                _run(admin, "GRANT USAGE ON SCHEMA auth TO {}", owner)
+                run(admin, "GRANT USAGE ON SCHEMA auth TO {}", owner)
             case (_, True):
                 # Supabase lets nobody hand on the schema itself, but the role of its visitors, which sees it.
-                _run(admin, "GRANT anon TO {}", owner)
+                run(admin, "GRANT anon TO {}", owner)
             case _:
                 pass  # told below
         lacks = admin.execute(LACKS, {"owner": settings.owner.role}).fetchone()
@@ -117,5 +127,5 @@ def _move_in(settings: Settings) -> None:
         )
 
 
-def _run(admin: Connection, statement: LiteralString, *parts: Composable) -> None:
+def run(admin: Connection, statement: LiteralString, *parts: Composable) -> None:
     admin.execute(SQL(statement).format(*parts))

@@ -86,6 +86,11 @@ def export(stack: str) -> dict[str, Any]:
     return json.loads(ask("stack", "export", "--stack", stack))
 
 
+def put(stack: str, state: dict[str, Any]) -> None:
+    """Gives the stack the state that `export` gave and somebody changed."""
+    ask("stack", "import", "--stack", stack, "--force", stdin=json.dumps(state))
+
+
 def check_passphrase(stack: str) -> None:
     """Raises OperatorError when the passphrase does not open the stack's state."""
     ask("stack", "output", "--stack", stack, "--json", "--show-secrets")
@@ -111,7 +116,7 @@ def clear_interruption(stack: str, state: dict[str, Any]) -> int:
     """
     pending = state["deployment"].pop("pending_operations", None) or []
     if pending:
-        ask("stack", "import", "--stack", stack, "--force", stdin=json.dumps(state))
+        put(stack, state)
     return len(pending)
 
 

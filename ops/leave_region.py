@@ -40,7 +40,7 @@ def leave_region(stack: str, *, yes: bool) -> int:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch(mode=0o600)
     file.write_text(before)
-    engine.ask("stack", "import", "--stack", stack, "--force", stdin=json.dumps(state))
+    engine.put(stack, state)
     print(
         f"{forgotten} resources of AWS are forgotten; they are wherever they were. The state before is in {file}.\n"
         f"docs/recovery-production.md says which settings name the other region; then `pulumi up -s {stack}`"

@@ -50,18 +50,17 @@ def rollback_frontend(stack: str, *, to: str, yes: bool) -> int:
 
 def choose(ready: Sequence[Deployment], serving: str, to: str, host: str) -> Deployment:
     """The deployment to go to. `ready` is newest first. Raises OperatorError when there is none such."""
+    known = "\n".join(f"  {each}" for each in ready[:SHOWN]) or "  none"
     if to:
         wanted = to.removeprefix("https://").rstrip("/")
         found = next((each for each in ready if wanted in (each.id, each.url)), None)
         if found is None:
-            known = "\n".join(f"  {each}" for each in ready[:SHOWN]) or "  none"
             raise OperatorError(f"TO={to}: is no deployment that {host} could show; those are\n{known}")
         return found
     now = next((each for each in ready if each.id == serving), None)
     earlier = [each for each in ready if now and each.created < now.created]
     if now and earlier:
         return earlier[0]
-    known = "\n".join(f"  {each}" for each in ready[:SHOWN]) or "  none"
     why = "has none before that one" if now else "does not list that one among those that can be gone back to"
     raise OperatorError(
         f"{host} shows {serving}, and Vercel {why}. Nothing was changed; TO=<deployment> names one of these\n{known}"

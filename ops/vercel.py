@@ -22,14 +22,6 @@ LONGEST_PAUSE = 30.0  # seconds, also when Vercel asks for more
 LISTED = 100  # deployments, the most that one answer has
 
 
-class Refused(OperatorError):
-    """Vercel says no, or nothing at all. The text says why and what to do."""
-
-    def __init__(self, text: str, status: int | None = None) -> None:
-        super().__init__(text)
-        self.status = status
-
-
 @dataclass(frozen=True)
 class Deployment:
     """One build of the frontend. `created` is in milliseconds since 1970."""
@@ -97,7 +89,7 @@ class Vercel:
     def _ask(
         self, method: str, path: str, what: str, body: Mapping[str, str] | None = None, **query: str
     ) -> dict[str, Any]:
-        """An answer of Vercel's. Tries again what is limited, fails at Vercel's or takes too long. Raises Refused."""
+        """An answer. Tries again what is limited, fails at Vercel's or takes too long. Raises OperatorError."""
         query |= {"teamId": self.team} if self.team else {}
         request = urllib.request.Request(  # noqa: S310 - the scheme is that of `url`
             f"{self.url.rstrip('/')}{path}?{urlencode(query)}",
@@ -120,12 +112,12 @@ class Vercel:
             if attempt < TRIES:
                 time.sleep(min(max(pause, float(asked) if asked.isdecimal() else 0), LONGEST_PAUSE))
                 pause *= 2
-        raise Refused(
+        raise OperatorError(
             f"Vercel does not answer ({TRIES} tries, the last one: {why}). https://www.vercel-status.com says whether "
             "it has a problem; the same command again asks for the same"
         )
 
-    def _refused(self, error: urllib.error.HTTPError, what: str) -> Refused:
+    def _refused(self, error: urllib.error.HTTPError, what: str) -> OperatorError:
         said = _message(error)
         whose = f"team {self.team}" if self.team else "the token's own account (frontend.team is not set)"
         match error.code:
@@ -141,7 +133,7 @@ class Vercel:
                 text = f"Vercel is already moving the domains: {said}. Wait a minute and run the command again"
             case _:
                 text = f"Vercel refuses that (HTTP {error.code}): {said}"
-        return Refused(text, error.code)
+        return OperatorError(text)
 
 
 def _message(error: urllib.error.HTTPError) -> str:
