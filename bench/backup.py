@@ -15,19 +15,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import docker
 from docker.models.containers import Container
 
 from bench import usage_data
-from bench.deploy import stack
-from infra import labels
 from infra.database import OWNER
-from ops.job import ADMIN_URL
+from ops.job import ADMIN_URL, environment
+from tests.e2e.conftest import Stack, new_stack
 
 ROUNDS = 3
 ROWS = 3_300_000  # of usage, for a GB with its indexes
 DUMP, RESTORE, MEMORY = 4.0, 1.5, 256  # times as fast; MiB
-PASSWORD = "POSTGRES_PASSWORD"  # noqa: S105 (the name of a variable)
 MEMORY_STAT = "cd /sys/fs/cgroup; cat memory.stat 2>/dev/null || cat memory/memory.stat"
 THEIR_FILE = "/work/theirs.sql.gz"
 
@@ -35,20 +32,12 @@ THEIR_FILE = "/work/theirs.sql.gz"
 class Bench:
     """The containers of one stack, and its two ways to dump and to restore."""
 
-    def __init__(self, client: docker.DockerClient, name: str) -> None:
-        self._api = client.api
-        self._ops, self._database = (found(client, name, component) for component in ("ops", "database"))
-        self._admin = {ADMIN_URL: f"postgresql://postgres:{variable(self._database, PASSWORD)}@database:5432/postgres"}
-
-    def fill(self, rows: int) -> int:
-        """Makes the rows. Returns the database's size in MB."""
-        address = next(iter(self._database.attrs["NetworkSettings"]["Networks"].values()))["IPAddress"]
-        url = variable(self._ops, "OWNER_DATABASE_URL")
-        usage_data.fill(url.replace("@database:", f"@{address}:"), rows)
-        return int(self.sql("SELECT pg_database_size('nuggetwise') / 1000000"))
-
-    def sql(self, statement: str) -> str:
-        return run(self._database, ["psql", "-U", "postgres", "-AtqX", "-c", statement])
+    def __init__(self, stack: Stack) -> None:
+        self._api = stack.engine.api
+        self._sql = stack.sql
+        self._ops, database = (stack.containers(component)[0] for component in ("ops", "database"))
+        password = environment(database)["POSTGRES_PASSWORD"]
+        self._admin = {ADMIN_URL: f"postgresql://postgres:{password}@database:5432/postgres"}
 
     def their_dump(self) -> tuple[float, int]:
         """Seconds, and bytes of the file."""
@@ -66,9 +55,9 @@ class Bench:
 
     def their_restore(self) -> float:
         """Seconds."""
-        self.sql(f"CREATE DATABASE theirs OWNER {OWNER}")
+        self._sql(f"CREATE DATABASE theirs OWNER {OWNER}")
         seconds = self._timed(f'gunzip -c {THEIR_FILE} | psql -q "${{OWNER_DATABASE_URL%/*}}/theirs" >/dev/null')
-        self.sql("DROP DATABASE theirs WITH (FORCE)")
+        self._sql("DROP DATABASE theirs WITH (FORCE)")
         return seconds
 
     def our_restore(self) -> float:
@@ -76,7 +65,7 @@ class Bench:
         started = time.monotonic()
         list(self._lines(["python3", "-m", "jobs", "restore", "latest", "--into", "ours"], self._admin))
         seconds = time.monotonic() - started
-        self.sql("DROP DATABASE ours WITH (FORCE)")
+        self._sql("DROP DATABASE ours WITH (FORCE)")
         return seconds
 
     @contextmanager
@@ -114,16 +103,6 @@ class Bench:
             raise SystemExit(f"bench: {' '.join(command)} failed with exit code {code}: make logs C=ops")
 
 
-def found(client: docker.DockerClient, stack: str, component: str) -> Container:
-    """A container of the bench's own stack, whose state is not this process's."""
-    wanted = [f"{labels.STACK}={stack}", f"{labels.COMPONENT}={component}"]
-    return client.containers.list(ignore_removed=True, filters={"label": wanted})[0]
-
-
-def variable(container: Container, name: str) -> str:
-    return str(dict(each.split("=", 1) for each in container.attrs["Config"]["Env"])[name])
-
-
 def run(container: Container, command: list[str]) -> str:
     """What a command prints. Ends the bench when it fails."""
     code, output = container.exec_run(command)
@@ -133,14 +112,24 @@ def run(container: Container, command: list[str]) -> str:
     return output.decode()
 
 
+@contextmanager
+def deployed(stack: Stack) -> Generator[Stack]:
+    """A stack, up; removed at the end. Ends the bench when it does not come up."""
+    try:
+        if (done := stack.up()).code != 0:
+            raise SystemExit(f"bench: the stack does not come up:\n{done.text[-4000:]}")
+        yield stack
+    finally:
+        stack.remove()
+
+
 def main() -> None:
     gigabytes = float(os.environ.get("BACKUP") or 1)
-    client = docker.from_env()
     dumps: list[tuple[tuple[float, int], tuple[float, int, float]]] = []
     restores: list[tuple[float, float]] = []
-    with tempfile.TemporaryDirectory(prefix="nuggetwise-bench-") as folder, stack(Path(folder)) as side:
-        bench = Bench(client, next(each for each in side.replicas if each.startswith(labels.STACK)).partition("=")[2])
-        size = bench.fill(round(ROWS * gigabytes))
+    with tempfile.TemporaryDirectory(prefix="nuggetwise-bench-") as folder, deployed(new_stack(Path(folder))) as stack:
+        size = usage_data.fill_stack(stack, round(ROWS * gigabytes))
+        bench = Bench(stack)
         with bench.memory() as highest:
             for number in range(ROUNDS):
                 print(f"bench: round {number + 1} of {ROUNDS} …", flush=True)

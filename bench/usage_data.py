@@ -4,6 +4,8 @@ Users differ as they do in life: the busiest hundredth makes a fifth of all rows
 tenth user is a pro. A month's rows are one statement, in the order of their time, as they would have arrived.
 """
 
+from __future__ import annotations
+
 import argparse
 import os
 import time
@@ -12,12 +14,16 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
-from typing import Final, LiteralString, NamedTuple
+from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
 
 import psycopg
 
 from jobs.partitions import month
 from migrations.settings import target
+from ops.job import environment
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Stack
 
 ROWS: Final = 10_000_000
 MONTHS: Final = 24
@@ -64,6 +70,14 @@ def shares(now: datetime, months: int, rows: int) -> list[Share]:
         Share(since, until, end - begin)
         for (since, until), (begin, end) in zip(pairwise(edges), pairwise(before), strict=True)
     ]
+
+
+def fill_stack(stack: Stack, rows: int, *, tell: Callable[[str], None] = print) -> int:
+    """`fill` in a dev stack, through its database's address on this machine. Returns the database's size in MB."""
+    database, ops = (stack.containers(component)[0] for component in ("database", "ops"))
+    address = next(iter(database.attrs["NetworkSettings"]["Networks"].values()))["IPAddress"]
+    fill(environment(ops)["OWNER_DATABASE_URL"].replace("@database:", f"@{address}:"), rows, tell=tell)
+    return int(stack.sql("SELECT pg_database_size('nuggetwise') / 1000000"))
 
 
 def fill(url: str, rows: int, *, users: int = USERS, tell: Callable[[str], None] = print) -> None:

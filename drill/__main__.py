@@ -54,8 +54,7 @@ def drilled(stack: Stack, rows: int, failures: Sequence[Failure]) -> Report:
     """Brings the stack up with so many rows, and has one failure after the other."""
     say("bringing a stack up …")
     succeed(stack, "up", "--port", str(stack.port))
-    fill(stack, rows)
-    megabytes = int(stack.sql("SELECT pg_database_size('nuggetwise') / 1000000").split()[0])
+    megabytes = usage_data.fill_stack(stack, rows, tell=say)
     results: list[Result] = []
     for number, failure in enumerate(failures, 1):
         say(f"{number} of {len(failures)}: {failure.name}, {failure.broken_by} …")
@@ -107,14 +106,6 @@ def present(stack: Stack, book: ledger.Ledger) -> set[int]:
         f"WHERE email = '{book.email}' AND feature = '{ledger.FEATURE}'"
     )
     return {int(row) for row in rows.split()}
-
-
-def fill(stack: Stack, rows: int) -> None:
-    """Makes rows of usage, through the address that the database's container has on this machine."""
-    database = stack.containers("database")[0]
-    address = next(iter(database.attrs["NetworkSettings"]["Networks"].values()))["IPAddress"]
-    variables = dict(each.split("=", 1) for each in stack.containers("ops")[0].attrs["Config"]["Env"])
-    usage_data.fill(variables["OWNER_DATABASE_URL"].replace("@database:", f"@{address}:"), rows, tell=say)
 
 
 def succeed(stack: Stack, *command: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from docker.models.volumes import Volume
 
 from infra import labels
-from ops import engine, leftovers, lock, preflight, restore, stack_file
+from ops import engine, job, leftovers, lock, preflight, restore, stack_file
 from ops.errors import OperatorError
 from ops.up import say, up
 
@@ -35,8 +35,7 @@ def rebuild(stack: str) -> int:
 
 def is_empty(stack: str) -> bool:
     """Whether nobody is registered."""
-    found = leftovers.find(preflight.connect(), stack).containers
-    database = next(each for each in found if each.labels[labels.COMPONENT] == "database")
+    database = job.component(preflight.connect(), stack, "database")
     code, output = database.exec_run(["psql", "-U", "postgres", "-AtX", "-c", "TABLE users LIMIT 1", "nuggetwise"])
     assert isinstance(output, bytes)
     if code != 0:
